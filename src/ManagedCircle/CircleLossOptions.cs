@@ -1,0 +1,205 @@
+namespace ManagedCircle;
+
+/// <summary>How a pair is weighted (the paper's alpha).</summary>
+public enum PairWeighting
+{
+    /// <summary>By its distance from the optimum: <c>[Op - s]+</c> or <c>[s - On]+</c> (Circle loss).</summary>
+    Circle,
+
+    /// <summary>Every pair by 1: the paper's unified loss (pairwise CosFace; AM-Softmax against class weights).</summary>
+    Constant,
+}
+
+/// <summary>Whether the weight of a pair (the paper's alpha) carries gradient.</summary>
+public enum WeightGradient
+{
+    /// <summary>The weight is a constant of the gradient: the paper's Eq. 9 and 10, PyTorch Metric Learning, fast-reid.</summary>
+    Detached,
+
+    /// <summary>The weight is differentiated too: Keras, TensorFlow Similarity.</summary>
+    Attached,
+}
+
+/// <summary>The range that similarities are clamped to before the loss. A clamped pair has gradient 0.</summary>
+public enum SimilarityClamp
+{
+    /// <summary>Similarities are taken as they are.</summary>
+    None,
+
+    /// <summary>Similarities above 1 count as 1 (Keras, TensorFlow Similarity).</summary>
+    AtMostOne,
+
+    /// <summary>Similarities are clamped to [-1, 1].</summary>
+    Both,
+}
+
+/// <summary>What one loss is taken over.</summary>
+public enum LossScope
+{
+    /// <summary>One loss per query, over its own positives and negatives.</summary>
+    PerQuery,
+
+    /// <summary>One loss for the whole batch: all pairs in one log-sum-exp each, each unordered pair once.</summary>
+    Batch,
+}
+
+/// <summary>How the positive log-sum-exp P and the negative log-sum-exp N become one loss.</summary>
+public enum LossCombination
+{
+    /// <summary><c>softplus(P + N)</c>: the paper.</summary>
+    Joint,
+
+    /// <summary><c>softplus(P) + softplus(N)</c>: TensorFlow Similarity.</summary>
+    Separate,
+}
+
+/// <summary>Whether the pairs (i, i) take part.</summary>
+public enum DiagonalPairs
+{
+    /// <summary>Query i is not compared with reference i.</summary>
+    Removed,
+
+    /// <summary>Query i is compared with reference i like with any other.</summary>
+    Kept,
+}
+
+/// <summary>How the losses of the queries become one number.</summary>
+public enum LossReduction
+{
+    /// <summary>They do not: the result's loss is NaN, and the losses themselves are the answer.</summary>
+    None,
+
+    /// <summary>The weighted sum.</summary>
+    Sum,
+
+    /// <summary>The weighted sum over the denominator that <see cref="MeanDenominator"/> names.</summary>
+    Mean,
+}
+
+/// <summary>What <see cref="LossReduction.Mean"/> divides by. A denominator of 0 gives loss 0 and gradient 0.</summary>
+public enum MeanDenominator
+{
+    /// <summary>The number of queries.</summary>
+    All,
+
+    /// <summary>The number of queries that have a positive and a negative.</summary>
+    Valid,
+
+    /// <summary>The number of queries with a loss above 0.</summary>
+    Nonzero,
+
+    /// <summary>The sum of the query weights.</summary>
+    Weights,
+
+    /// <summary>The sum of the weights of the queries with a loss above 0 (Keras' <c>mean_with_sample_weight</c>).</summary>
+    NonzeroWeights,
+}
+
+/// <summary>A constant factor on every loss and gradient.</summary>
+public enum OutputScale
+{
+    /// <summary>1: the paper.</summary>
+    One,
+
+    /// <summary>1 / gamma, so that the loss stays in units of similarity (the triplet limit).</summary>
+    InverseGamma,
+}
+
+/// <summary>Every choice that Circle loss leaves to its caller; immutable, with one preset per well-known implementation.</summary>
+/// <remarks>
+/// The defaults are the paper's (Sun et al., CVPR 2020, arXiv 2002.10857v2). Start from a preset and change what differs:
+/// <c>CircleLossOptions.Keras with { Gamma = 256, Margin = 0.25 }</c>. Values are validated once, where a loss is made from them.
+/// </remarks>
+public sealed record CircleLossOptions
+{
+    private readonly double? positiveOptimum, negativeOptimum, positiveMargin, negativeMargin;
+
+    /// <summary>The paper's loss: gamma 80, m 0.4, weights detached, mean over the queries that have a positive and a negative.</summary>
+    public static CircleLossOptions Paper { get; } = new();
+
+    /// <summary>Keras 3's <c>keras.losses.Circle</c>: rows taken as they are, similarities at most 1, weights attached, mean over losses above 0.</summary>
+    public static CircleLossOptions Keras { get; } = new()
+    {
+        Normalize = false,
+        Clamp = SimilarityClamp.AtMostOne,
+        WeightGradient = WeightGradient.Attached,
+        ReferenceDiagonal = DiagonalPairs.Removed,
+        Denominator = MeanDenominator.Nonzero,
+    };
+
+    /// <summary>TensorFlow Similarity's <c>CircleLoss</c>: as Keras, but <c>softplus(P) + softplus(N)</c> and the mean over all queries.</summary>
+    public static CircleLossOptions TensorFlowSimilarity { get; } = Keras with
+    {
+        Combination = LossCombination.Separate,
+        Denominator = MeanDenominator.All,
+    };
+
+    /// <summary>PyTorch Metric Learning's <c>CircleLoss</c>: weights detached, mean over losses above 0.</summary>
+    public static CircleLossOptions PyTorchMetricLearning { get; } = new() { Denominator = MeanDenominator.Nonzero };
+
+    /// <summary>fast-reid's <c>pairwise_circleloss</c>: gamma 128, m 0.25, mean over all queries.</summary>
+    public static CircleLossOptions FastReId { get; } = new() { Gamma = 128, Margin = 0.25, Denominator = MeanDenominator.All };
+
+    /// <summary>The paper's Eq. 6 over the whole batch: one loss, each unordered pair once, gamma 256, m 0.25.</summary>
+    public static CircleLossOptions PaperGlobal { get; } = new() { Gamma = 256, Margin = 0.25, Scope = LossScope.Batch };
+
+    /// <summary>Class-level Circle loss: the references are the class weights, gamma 64, m 0.35, mean over all queries.</summary>
+    public static CircleLossOptions ClassLevel { get; } = new() { Gamma = 64, Margin = 0.35, Denominator = MeanDenominator.All };
+
+    /// <summary>The scale gamma; finite and above 0.</summary>
+    public double Gamma { get; init; } = 80;
+
+    /// <summary>The relaxation factor m, from which the four constants below follow unless they are given; any finite number.</summary>
+    public double Margin { get; init; } = 0.4;
+
+    /// <summary>Op, the similarity that a positive pair is drawn to; <c>1 + m</c> unless given.</summary>
+    public double PositiveOptimum { get => positiveOptimum ?? 1 + Margin; init => positiveOptimum = value; }
+
+    /// <summary>On, the similarity that a negative pair is drawn to; <c>-m</c> unless given.</summary>
+    public double NegativeOptimum { get => negativeOptimum ?? -Margin; init => negativeOptimum = value; }
+
+    /// <summary>Dp, the similarity that a positive pair is compared with; <c>1 - m</c> unless given.</summary>
+    public double PositiveMargin { get => positiveMargin ?? 1 - Margin; init => positiveMargin = value; }
+
+    /// <summary>Dn, the similarity that a negative pair is compared with; <c>m</c> unless given.</summary>
+    public double NegativeMargin { get => negativeMargin ?? Margin; init => negativeMargin = value; }
+
+    /// <summary>How a pair is weighted (alpha).</summary>
+    public PairWeighting Weighting { get; init; }
+
+    /// <summary>Whether the weight (alpha) carries gradient.</summary>
+    public WeightGradient WeightGradient { get; init; }
+
+    /// <summary>Whether rows are divided by their norm (floored at 1e-12) inside the loss, or taken as they are.</summary>
+    public bool Normalize { get; init; } = true;
+
+    /// <summary>The range that similarities are clamped to.</summary>
+    public SimilarityClamp Clamp { get; init; }
+
+    /// <summary>One loss per query, or one for the whole batch.</summary>
+    public LossScope Scope { get; init; }
+
+    /// <summary>Joint or separate softplus of the two log-sum-exp.</summary>
+    public LossCombination Combination { get; init; }
+
+    /// <summary>Whether a batch against itself compares a row with itself.</summary>
+    public DiagonalPairs SelfDiagonal { get; init; } = DiagonalPairs.Removed;
+
+    /// <summary>Whether queries against references compare query i with reference i.</summary>
+    public DiagonalPairs ReferenceDiagonal { get; init; } = DiagonalPairs.Kept;
+
+    /// <summary>How the losses of the queries become one number. With <see cref="LossScope.Batch"/> there is one loss, and this changes nothing.</summary>
+    public LossReduction Reduction { get; init; } = LossReduction.Mean;
+
+    /// <summary>What the mean divides by.</summary>
+    public MeanDenominator Denominator { get; init; } = MeanDenominator.Valid;
+
+    /// <summary>A constant factor on every loss and gradient.</summary>
+    public OutputScale OutputScale { get; init; }
+
+    /// <summary>A label whose rows are neither query nor reference; null for none.</summary>
+    public long? IgnoreLabel { get; init; }
+
+    /// <summary>Whether NaN or infinity in an input is an error that names its row. Off, it propagates into the losses and gradients it touches.</summary>
+    public bool CheckInputs { get; init; } = true;
+}
