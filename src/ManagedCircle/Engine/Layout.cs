@@ -1,0 +1,28 @@
+namespace ManagedCircle.Engine;
+
+/// <summary>The sizes that packed rows and tiles share.</summary>
+/// <remarks>
+/// Unit rows are packed twice. <b>Panels</b> <c>[count / 32][dimension][32]</c> hold 32 rows side by side, so that a vector is the same coordinate of
+/// neighbouring rows: the right operand of the similarity product. <b>Slices</b> <c>[dimension / 32][count][32]</c> hold 32 coordinates of
+/// a row side by side: the left operand of the similarity product, the right operand of the gradient product, and the gradient itself.
+/// </remarks>
+internal static class Layout
+{
+    /// <summary>Numbers side by side in a packed row: 32 rows in a panel, 32 coordinates in a slice.</summary>
+    public const int Pack = 32;
+
+    /// <summary>Rows and columns of a tile of similarities, which stays in the L2 cache while it is used.</summary>
+    public const int Tile = 256;
+
+    /// <summary>Numbers from one row of a tile to the next. No power of two, so that the rows of a column fall into different cache sets; a constant, so that a kernel's rows are displacements.</summary>
+    public const int TileStride = Tile + 16;
+
+    /// <summary>Lanes that every running sum has, on any width of vector, so that every width gives the same bits.</summary>
+    public const int SumLanes = 16;
+
+    /// <summary>The longest chain of products that is summed before it is added to its destination.</summary>
+    public const int Depth = 256;
+
+    /// <summary>value rounded up to whole packs.</summary>
+    public static int Packed(int value) => (value + Pack - 1) / Pack * Pack;
+}

@@ -1,0 +1,277 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
+using ManagedCircle.Engine;
+using ManagedCircle.Simd;
+
+namespace ManagedCircle.Kernels;
+
+/// <summary>How the left operand of a product lies in memory: constants, so that a kernel's rows are displacements from one pointer.</summary>
+internal interface ILeftOperand
+{
+    /// <summary>Numbers from one row to the next.</summary>
+    static abstract int RowStride { get; }
+
+    /// <summary>Numbers from one step of the sum to the next.</summary>
+    static abstract int DepthStride { get; }
+}
+
+/// <summary>Unit rows in slices: the left operand of the similarity product.</summary>
+internal readonly struct Slices : ILeftOperand
+{
+    public static int RowStride => Layout.Pack;
+
+    public static int DepthStride => 1;
+}
+
+/// <summary>A tile, row by row: the left operand of <c>H U</c>.</summary>
+internal readonly struct TileRows : ILeftOperand
+{
+    public static int RowStride => Layout.TileStride;
+
+    public static int DepthStride => 1;
+}
+
+/// <summary>A tile, column by column: the left operand of <c>H^T U</c>.</summary>
+internal readonly struct TileColumns : ILeftOperand
+{
+    public static int RowStride => 1;
+
+    public static int DepthStride => Layout.TileStride;
+}
+
+/// <summary>How many rows a kernel holds in registers.</summary>
+internal interface IRowCount
+{
+    static abstract int Count { get; }
+}
+
+/// <summary>One row.</summary>
+internal readonly struct Rows1 : IRowCount
+{
+    public static int Count => 1;
+}
+
+/// <summary>Two rows.</summary>
+internal readonly struct Rows2 : IRowCount
+{
+    public static int Count => 2;
+}
+
+/// <summary>Four rows.</summary>
+internal readonly struct Rows4 : IRowCount
+{
+    public static int Count => 4;
+}
+
+/// <summary>Six rows: all that 16 registers hold.</summary>
+internal readonly struct Rows6 : IRowCount
+{
+    public static int Count => 6;
+}
+
+/// <summary>Eight rows, for 32 registers.</summary>
+internal readonly struct Rows8 : IRowCount
+{
+    public static int Count => 8;
+}
+
+/// <summary>The one matrix product: every multiply-add of similarities and gradients is made here.</summary>
+internal static unsafe class TileProduct
+{
+    /// <summary>C[rows, 32] (+)= A[rows, depth] B[depth, 32].</summary>
+    /// <param name="left">A: element (r, k) at r RowStride + (k mod 32) DepthStride + (k / 32) leftJump.</param>
+    /// <param name="leftJump">Numbers from one run of 32 steps to the next.</param>
+    /// <param name="right">B: rows of 32, one after the other.</param>
+    /// <param name="depth">Length of the sums.</param>
+    /// <param name="destination">C: rows of 32, <paramref name="stride"/> apart.</param>
+    /// <param name="stride">Numbers from one row of C to the next.</param>
+    /// <param name="rows">Rows of A and C.</param>
+    /// <param name="add">Whether C is added to, or overwritten.</param>
+    /// <remarks>Each element is one chain of multiply-adds in the order of k, whatever the width of the vectors and the rows at once.</remarks>
+    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TLeft : struct, ILeftOperand
+    {
+        for (; rows >= TSimd.TileRows; rows -= TSimd.TileRows, left += (nint)TSimd.TileRows * TLeft.RowStride, destination += TSimd.TileRows * stride)
+        {
+            if (TSimd.TileRows == 8)
+            {
+                Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, add);
+            }
+            else
+            {
+                Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, add);
+            }
+        }
+
+        if (rows >= 4)
+        {
+            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, add);
+            rows -= 4;
+            left += 4 * TLeft.RowStride;
+            destination += 4 * stride;
+        }
+
+        if (rows >= 2)
+        {
+            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, add);
+            rows -= 2;
+            left += 2 * TLeft.RowStride;
+            destination += 2 * stride;
+        }
+
+        if (rows >= 1)
+        {
+            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, add);
+        }
+    }
+
+    /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, bool add)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TLeft : struct, ILeftOperand
+        where TRows : struct, IRowCount
+    {
+        for (int column = 0; column < Layout.Pack; column += 2 * TSimd.Lanes)
+        {
+            RegisterTile<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, add);
+        }
+    }
+
+    // C[rows, 2 vectors] += A[rows, depth] B[depth, 2 vectors], all sums in registers: per step two loads, a broadcast per row and two
+    // multiply-adds per row. The rows are spelled out because only locals live in registers; those beyond TRows fold away.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void RegisterTile<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, bool add)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TLeft : struct, ILeftOperand
+        where TRows : struct, IRowCount
+    {
+        // C is far away (L2 or beyond) and needed last: ask for it now.
+        if (Sse.IsSupported && add)
+        {
+            for (int row = 0; row < TRows.Count; row++)
+            {
+                Sse.Prefetch0(destination + (row * stride));
+                Sse.Prefetch0(destination + (row * stride) + (2 * TSimd.Lanes) - 1);
+            }
+        }
+
+        TSimd c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
+        TSimd c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
+        while (depth > 0)
+        {
+            float* a = left;
+            for (int k = Math.Min(depth, Layout.Pack); k > 0; k--, a += TLeft.DepthStride, right += Layout.Pack)
+            {
+                TSimd b0 = TSimd.Load(right);
+                TSimd b1 = TSimd.Load(right + TSimd.Lanes);
+                TSimd x = TSimd.Broadcast(a[0]);
+                c00 = TSimd.MultiplyAdd(x, b0, c00);
+                c01 = TSimd.MultiplyAdd(x, b1, c01);
+
+                if (TRows.Count > 1)
+                {
+                    x = TSimd.Broadcast(a[TLeft.RowStride]);
+                    c10 = TSimd.MultiplyAdd(x, b0, c10);
+                    c11 = TSimd.MultiplyAdd(x, b1, c11);
+                }
+
+                if (TRows.Count > 2)
+                {
+                    x = TSimd.Broadcast(a[2 * TLeft.RowStride]);
+                    c20 = TSimd.MultiplyAdd(x, b0, c20);
+                    c21 = TSimd.MultiplyAdd(x, b1, c21);
+                }
+
+                if (TRows.Count > 3)
+                {
+                    x = TSimd.Broadcast(a[3 * TLeft.RowStride]);
+                    c30 = TSimd.MultiplyAdd(x, b0, c30);
+                    c31 = TSimd.MultiplyAdd(x, b1, c31);
+                }
+
+                if (TRows.Count > 4)
+                {
+                    x = TSimd.Broadcast(a[4 * TLeft.RowStride]);
+                    c40 = TSimd.MultiplyAdd(x, b0, c40);
+                    c41 = TSimd.MultiplyAdd(x, b1, c41);
+                }
+
+                if (TRows.Count > 5)
+                {
+                    x = TSimd.Broadcast(a[5 * TLeft.RowStride]);
+                    c50 = TSimd.MultiplyAdd(x, b0, c50);
+                    c51 = TSimd.MultiplyAdd(x, b1, c51);
+                }
+
+                if (TRows.Count > 6)
+                {
+                    x = TSimd.Broadcast(a[6 * TLeft.RowStride]);
+                    c60 = TSimd.MultiplyAdd(x, b0, c60);
+                    c61 = TSimd.MultiplyAdd(x, b1, c61);
+                }
+
+                if (TRows.Count > 7)
+                {
+                    x = TSimd.Broadcast(a[7 * TLeft.RowStride]);
+                    c70 = TSimd.MultiplyAdd(x, b0, c70);
+                    c71 = TSimd.MultiplyAdd(x, b1, c71);
+                }
+            }
+
+            depth -= Layout.Pack;
+            left += leftJump;
+        }
+
+        Put(c00, c01, destination, add);
+        if (TRows.Count > 1)
+        {
+            Put(c10, c11, destination + stride, add);
+        }
+
+        if (TRows.Count > 2)
+        {
+            Put(c20, c21, destination + (2 * stride), add);
+        }
+
+        if (TRows.Count > 3)
+        {
+            Put(c30, c31, destination + (3 * stride), add);
+        }
+
+        if (TRows.Count > 4)
+        {
+            Put(c40, c41, destination + (4 * stride), add);
+        }
+
+        if (TRows.Count > 5)
+        {
+            Put(c50, c51, destination + (5 * stride), add);
+        }
+
+        if (TRows.Count > 6)
+        {
+            Put(c60, c61, destination + (6 * stride), add);
+        }
+
+        if (TRows.Count > 7)
+        {
+            Put(c70, c71, destination + (7 * stride), add);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Put<TSimd>(TSimd first, TSimd second, float* destination, bool add)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        if (add)
+        {
+            first += TSimd.Load(destination);
+            second += TSimd.Load(destination + TSimd.Lanes);
+        }
+
+        TSimd.Store(first, destination);
+        TSimd.Store(second, destination + TSimd.Lanes);
+    }
+}

@@ -1,0 +1,81 @@
+namespace ManagedCircle.Simd;
+
+/// <summary>A vector of single-precision numbers. Kernels are written once over it; each width is a tag that the JIT specialises completely.</summary>
+/// <remarks>
+/// A comparison gives a mask: all bits of a lane, or none. Operations named <c>...Bits</c> see a lane as a 32-bit integer.
+/// Every operation but <see cref="MultiplyAdd"/> gives the same bits at every width; that one does wherever the hardware fuses.
+/// </remarks>
+internal unsafe interface ISimd<TSelf>
+    where TSelf : unmanaged, ISimd<TSelf>
+{
+    /// <summary>Numbers in a vector: a power of two, at most 16.</summary>
+    static abstract int Lanes { get; }
+
+    /// <summary>Rows of a register tile that is two vectors wide: 8 where there are 32 registers, 6 where there are 16.</summary>
+    static abstract int TileRows { get; }
+
+    static abstract TSelf Load(float* source);
+
+    static abstract void Store(TSelf value, float* destination);
+
+    static abstract TSelf Broadcast(float value);
+
+    /// <summary>0, 1, 2, ... along the lanes.</summary>
+    static abstract TSelf Indices { get; }
+
+    static abstract TSelf operator +(TSelf left, TSelf right);
+
+    static abstract TSelf operator -(TSelf left, TSelf right);
+
+    static abstract TSelf operator *(TSelf left, TSelf right);
+
+    static abstract TSelf operator /(TSelf left, TSelf right);
+
+    static abstract TSelf operator &(TSelf left, TSelf right);
+
+    static abstract TSelf operator |(TSelf left, TSelf right);
+
+    static abstract TSelf operator ^(TSelf left, TSelf right);
+
+    /// <summary>left &amp; ~right.</summary>
+    static abstract TSelf AndNot(TSelf left, TSelf right);
+
+    /// <summary>left * right + addend: fused where the hardware fuses, two roundings elsewhere.</summary>
+    static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf addend);
+
+    /// <summary>The larger; where either is NaN, either.</summary>
+    static abstract TSelf Max(TSelf left, TSelf right);
+
+    /// <summary>The smaller; where either is NaN, either.</summary>
+    static abstract TSelf Min(TSelf left, TSelf right);
+
+    /// <summary>The nearest whole number, ties to even.</summary>
+    static abstract TSelf Round(TSelf value);
+
+    static abstract TSelf LessThan(TSelf left, TSelf right);
+
+    static abstract TSelf Equal(TSelf left, TSelf right);
+
+    static abstract TSelf EqualBits(TSelf left, TSelf right);
+
+    /// <summary>whereTrue in the lanes of the mask, whereFalse in the others.</summary>
+    static abstract TSelf Select(TSelf mask, TSelf whereTrue, TSelf whereFalse);
+
+    /// <summary>Whether any lane of the mask is set.</summary>
+    static abstract bool Any(TSelf mask);
+
+    static abstract TSelf AddBits(TSelf left, TSelf right);
+
+    static abstract TSelf ShiftLeftBits(TSelf value, int count);
+
+    static abstract TSelf ShiftRightBits(TSelf value, int count);
+
+    /// <summary>The integer in each lane as a number.</summary>
+    static abstract TSelf BitsToNumber(TSelf value);
+
+    /// <summary>value * 2^exponent for whole exponents up to 127. Below -126 the result is at most 2^-126 |value|, and may be 0.</summary>
+    static abstract TSelf Scale(TSelf value, TSelf exponent);
+
+    /// <summary>Exchanges lane i with lane i ^ step, for step 1, 2, 4 or 8.</summary>
+    static abstract TSelf SwapLanes(TSelf value, int step);
+}

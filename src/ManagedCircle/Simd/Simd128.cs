@@ -1,0 +1,103 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.X86;
+
+namespace ManagedCircle.Simd;
+
+/// <summary>128-bit vectors: SSE, NEON, WebAssembly SIMD.</summary>
+internal readonly unsafe struct Simd128 : ISimd<Simd128>
+{
+    private readonly Vector128<float> value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Simd128(Vector128<float> value) => this.value = value;
+
+    public static int Lanes => 4;
+
+    public static int TileRows => AdvSimd.IsSupported || Avx512F.VL.IsSupported ? 8 : 6;
+
+    public static Simd128 Indices => new(Vector128<float>.Indices);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Load(float* source) => new(Vector128.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Simd128 value, float* destination) => value.value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Broadcast(float value) => new(Vector128.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator +(Simd128 left, Simd128 right) => new(left.value + right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator -(Simd128 left, Simd128 right) => new(left.value - right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator *(Simd128 left, Simd128 right) => new(left.value * right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator /(Simd128 left, Simd128 right) => new(left.value / right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator &(Simd128 left, Simd128 right) => new(left.value & right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator |(Simd128 left, Simd128 right) => new(left.value | right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 operator ^(Simd128 left, Simd128 right) => new(left.value ^ right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 AndNot(Simd128 left, Simd128 right) => new(Vector128.AndNot(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) => new(Vector128.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Min(Simd128 left, Simd128 right) => new(Vector128.MinNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Round(Simd128 value) => new(Vector128.Round(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LessThan(Simd128 left, Simd128 right) => new(Vector128.LessThan(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Equal(Simd128 left, Simd128 right) => new(Vector128.Equals(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 EqualBits(Simd128 left, Simd128 right) => new(Vector128.Equals(left.value.AsInt32(), right.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Select(Simd128 mask, Simd128 whereTrue, Simd128 whereFalse) => new(Vector128.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(Simd128 mask) => mask.value.AsInt32() != Vector128<int>.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 AddBits(Simd128 left, Simd128 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 ShiftLeftBits(Simd128 value, int count) => new((value.value.AsInt32() << count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 ShiftRightBits(Simd128 value, int count) => new((value.value.AsInt32() >> count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 BitsToNumber(Simd128 value) => new(Vector128.ConvertToSingle(value.value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Scale(Simd128 value, Simd128 exponent) => value * PowersOfTwo.Of(exponent);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 SwapLanes(Simd128 value, int step) => new(step switch
+    {
+        1 => Vector128.Shuffle(value.value, Vector128.Create(1, 0, 3, 2)),
+        _ => Vector128.Shuffle(value.value, Vector128.Create(2, 3, 0, 1)),
+    });
+}

@@ -1,0 +1,104 @@
+using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
+using System.Runtime.Intrinsics.X86;
+
+namespace ManagedCircle.Simd;
+
+/// <summary>512-bit vectors: AVX-512.</summary>
+internal readonly unsafe struct Simd512 : ISimd<Simd512>
+{
+    private readonly Vector512<float> value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private Simd512(Vector512<float> value) => this.value = value;
+
+    public static int Lanes => 16;
+
+    public static int TileRows => 8;
+
+    public static Simd512 Indices => new(Vector512<float>.Indices);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Load(float* source) => new(Vector512.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(Simd512 value, float* destination) => value.value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Broadcast(float value) => new(Vector512.Create(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator +(Simd512 left, Simd512 right) => new(left.value + right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator -(Simd512 left, Simd512 right) => new(left.value - right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator *(Simd512 left, Simd512 right) => new(left.value * right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator /(Simd512 left, Simd512 right) => new(left.value / right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator &(Simd512 left, Simd512 right) => new(left.value & right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator |(Simd512 left, Simd512 right) => new(left.value | right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 operator ^(Simd512 left, Simd512 right) => new(left.value ^ right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 AndNot(Simd512 left, Simd512 right) => new(Vector512.AndNot(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 MultiplyAdd(Simd512 left, Simd512 right, Simd512 addend) => new(Vector512.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Max(Simd512 left, Simd512 right) => new(Vector512.MaxNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Min(Simd512 left, Simd512 right) => new(Vector512.MinNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Round(Simd512 value) => new(Vector512.Round(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LessThan(Simd512 left, Simd512 right) => new(Vector512.LessThan(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Equal(Simd512 left, Simd512 right) => new(Vector512.Equals(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 EqualBits(Simd512 left, Simd512 right) => new(Vector512.Equals(left.value.AsInt32(), right.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Select(Simd512 mask, Simd512 whereTrue, Simd512 whereFalse) => new(Vector512.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(Simd512 mask) => mask.value.AsInt32() != Vector512<int>.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 AddBits(Simd512 left, Simd512 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ShiftLeftBits(Simd512 value, int count) => new((value.value.AsInt32() << count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 ShiftRightBits(Simd512 value, int count) => new((value.value.AsInt32() >> count).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 BitsToNumber(Simd512 value) => new(Vector512.ConvertToSingle(value.value.AsInt32()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Scale(Simd512 value, Simd512 exponent) => new(Avx512F.IsSupported ? Avx512F.Scale(value.value, exponent.value) : value.value * PowersOfTwo.Of(new Simd512(exponent.value)).value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 SwapLanes(Simd512 value, int step) => new(step switch
+    {
+        1 => Vector512.Shuffle(value.value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)),
+        2 => Vector512.Shuffle(value.value, Vector512.Create(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)),
+        4 => Vector512.Shuffle(value.value, Vector512.Create(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)),
+        _ => Vector512.Shuffle(value.value, Vector512.Create(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)),
+    });
+}

@@ -1,0 +1,106 @@
+using System.Numerics;
+using System.Runtime.CompilerServices;
+
+namespace ManagedCircle.Simd;
+
+/// <summary><see cref="Vector{T}"/>: as wide as the process is set to.</summary>
+internal readonly unsafe struct SimdT : ISimd<SimdT>
+{
+    private readonly Vector<float> value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private SimdT(Vector<float> value) => this.value = value;
+
+    public static int Lanes => Vector<float>.Count;
+
+    public static int TileRows => 6;
+
+    public static SimdT Indices => new(Vector<float>.Indices);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Load(float* source) => new(Vector.Load(source));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store(SimdT value, float* destination) => value.value.Store(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Broadcast(float value) => new(new Vector<float>(value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator +(SimdT left, SimdT right) => new(left.value + right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator -(SimdT left, SimdT right) => new(left.value - right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator *(SimdT left, SimdT right) => new(left.value * right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator /(SimdT left, SimdT right) => new(left.value / right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator &(SimdT left, SimdT right) => new(left.value & right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator |(SimdT left, SimdT right) => new(left.value | right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT operator ^(SimdT left, SimdT right) => new(left.value ^ right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT AndNot(SimdT left, SimdT right) => new(Vector.AndNot(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT MultiplyAdd(SimdT left, SimdT right, SimdT addend) => new(Vector.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Max(SimdT left, SimdT right) => new(Vector.MaxNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Min(SimdT left, SimdT right) => new(Vector.MinNative(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Round(SimdT value) => new(Vector.Round(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT LessThan(SimdT left, SimdT right) => new(Vector.LessThan(left.value, right.value).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Equal(SimdT left, SimdT right) => new(Vector.Equals(left.value, right.value).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT EqualBits(SimdT left, SimdT right) => new(Vector.Equals(left.value.As<float, int>(), right.value.As<float, int>()).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Select(SimdT mask, SimdT whereTrue, SimdT whereFalse) => new(Vector.ConditionalSelect(mask.value.As<float, int>(), whereTrue.value, whereFalse.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool Any(SimdT mask) => mask.value.As<float, int>() != Vector<int>.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT AddBits(SimdT left, SimdT right) => new((left.value.As<float, int>() + right.value.As<float, int>()).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT ShiftLeftBits(SimdT value, int count) => new(Vector.ShiftLeft(value.value.As<float, int>(), count).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT ShiftRightBits(SimdT value, int count) => new(Vector.ShiftRightArithmetic(value.value.As<float, int>(), count).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT BitsToNumber(SimdT value) => new(Vector.ConvertToSingle(value.value.As<float, int>()));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Scale(SimdT value, SimdT exponent) => value * PowersOfTwo.Of(exponent);
+
+    // Vector<T> has no shuffle: through memory. Only packing uses it.
+    public static SimdT SwapLanes(SimdT value, int step)
+    {
+        Vector<float> source = value.value, swapped = default;
+        for (int lane = 0; lane < Vector<float>.Count; lane++)
+        {
+            swapped = swapped.WithElement(lane, source[lane ^ step]);
+        }
+
+        return new(swapped);
+    }
+}
