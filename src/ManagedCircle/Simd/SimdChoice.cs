@@ -1,0 +1,37 @@
+using System.Numerics;
+using System.Runtime.Intrinsics;
+
+namespace ManagedCircle.Simd;
+
+/// <summary>The one place that chooses the vectors.</summary>
+internal static class SimdChoice
+{
+    // The widest first, as the enumeration lists them.
+    private static readonly SimdWidth[] Available = [.. Enum.GetValues<SimdWidth>().Where(IsAvailable)];
+
+    /// <summary>The width to run on: the one wanted, and for <see cref="SimdWidth.Auto"/> the widest there is.</summary>
+    /// <exception cref="PlatformNotSupportedException">This process does not run the width wanted in hardware.</exception>
+    public static SimdWidth Resolve(SimdWidth wanted)
+    {
+        if (wanted == SimdWidth.Auto)
+        {
+            return Available[0];
+        }
+
+        return Available.Contains(wanted)
+            ? wanted
+            : throw new PlatformNotSupportedException($"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
+    }
+
+    // IsHardwareAccelerated, not Avx512F.IsSupported: the first also carries the preference of the user and of the CPU
+    // (DOTNET_PreferredVectorBitWidth), and an emulated width is 3 to 30 times slower than the widest real one.
+    private static bool IsAvailable(SimdWidth width) => width switch
+    {
+        SimdWidth.Vector512 => Vector512.IsHardwareAccelerated,
+        SimdWidth.Vector256 => Vector256.IsHardwareAccelerated,
+        SimdWidth.Vector128 => Vector128.IsHardwareAccelerated,
+        SimdWidth.VectorT => Vector.IsHardwareAccelerated,
+        SimdWidth.Scalar => true,
+        _ => false,
+    };
+}
