@@ -54,4 +54,141 @@ internal static class ThrowIf
         int dimension = checked((int)rows.Lengths[1]);
         return (dimension, count > 1 ? checked((int)rows.Strides[0]) : dimension);
     }
+
+    /// <summary>Returns the options, or throws if one is out of its range.</summary>
+    public static CircleLossOptions Invalid(CircleLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (!(options.Gamma > 0 && float.IsFinite((float)options.Gamma)))
+        {
+            throw new ArgumentException($"Gamma is {options.Gamma}: expected a finite number above 0.", nameof(options));
+        }
+
+        NotFinite(options.Margin, nameof(options.Margin));
+        NotFinite(options.PositiveOptimum, nameof(options.PositiveOptimum));
+        NotFinite(options.NegativeOptimum, nameof(options.NegativeOptimum));
+        NotFinite(options.PositiveMargin, nameof(options.PositiveMargin));
+        NotFinite(options.NegativeMargin, nameof(options.NegativeMargin));
+        NotDefined(options.Weighting, nameof(options.Weighting));
+        NotDefined(options.WeightGradient, nameof(options.WeightGradient));
+        NotDefined(options.Clamp, nameof(options.Clamp));
+        NotDefined(options.Scope, nameof(options.Scope));
+        NotDefined(options.Combination, nameof(options.Combination));
+        NotDefined(options.SelfDiagonal, nameof(options.SelfDiagonal));
+        NotDefined(options.ReferenceDiagonal, nameof(options.ReferenceDiagonal));
+        NotDefined(options.Reduction, nameof(options.Reduction));
+        NotDefined(options.Denominator, nameof(options.Denominator));
+        NotDefined(options.OutputScale, nameof(options.OutputScale));
+        return options;
+
+        static void NotFinite(double value, string name)
+        {
+            if (!float.IsFinite((float)value))
+            {
+                throw new ArgumentException($"{name} is {value}: expected a finite number.", nameof(options));
+            }
+        }
+
+        static void NotDefined<T>(T value, string name)
+            where T : struct, Enum
+        {
+            if (!Enum.IsDefined(value))
+            {
+                throw new ArgumentException($"{name} is {value}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", nameof(options));
+            }
+        }
+    }
+
+    /// <summary>Returns the options, or throws if one is out of its range.</summary>
+    public static ExecutionOptions Invalid(ExecutionOptions execution)
+    {
+        if (execution.Threads is < 1 or > 4096)
+        {
+            throw new ArgumentException($"Threads is {execution.Threads}: expected 1 to 4096.", nameof(execution));
+        }
+
+        return execution.MaxWorkspaceBytes >= 0
+            ? execution
+            : throw new ArgumentException($"MaxWorkspaceBytes is {execution.MaxWorkspaceBytes}: expected 0 or more.", nameof(execution));
+    }
+
+    /// <summary>Throws if two batches have unlike dimensions.</summary>
+    public static void Unlike(EmbeddingBatch queries, EmbeddingBatch references)
+    {
+        if (queries.Dimension != references.Dimension && queries.Count > 0 && references.Count > 0)
+        {
+            throw new ArgumentException($"references has dimension {references.Dimension}: expected {queries.Dimension}, as queries has.", nameof(references));
+        }
+    }
+
+    /// <summary>Throws if a gradient does not have room for its rows.</summary>
+    public static void NotExtent(ReadOnlySpan<float> gradient, EmbeddingBatch batch, string name, bool mayBeEmpty = false)
+    {
+        if (gradient.Length < batch.Extent && !(mayBeEmpty && gradient.IsEmpty))
+        {
+            throw new ArgumentException(
+                $"{name} has room for {gradient.Length} numbers: expected at least {batch.Extent} for {batch.Count} rows of dimension {batch.Dimension}, {batch.Stride} apart.", name);
+        }
+    }
+
+    /// <summary>Throws if a span has another length.</summary>
+    public static void NotLength(int length, int expected, string name, string meaning, bool mayBeEmpty = false)
+    {
+        if (length != expected && !(mayBeEmpty && length == 0))
+        {
+            throw new ArgumentException($"{name} has length {length}: expected {expected}, {meaning}.", name);
+        }
+    }
+
+    /// <summary>Throws if what is given for each query does not fit the call.</summary>
+    public static void NotTerms(QueryTerms terms, CircleLossOptions options, int queryCount, int referenceCount, bool self)
+    {
+        bool whole = options.Scope == LossScope.Batch;
+        NotLength(terms.Weights.Length, whole ? 0 : queryCount, nameof(terms.Weights), whole ? "as a whole-batch loss has no queries to weight" : "one per query", mayBeEmpty: true);
+        NotLength(terms.ExcludedReferences.Length, self ? 0 : queryCount, nameof(terms.ExcludedReferences), self ? "as a batch against itself excludes by SelfDiagonal" : "one per query", mayBeEmpty: true);
+        if (terms.Upstream.Length > 1)
+        {
+            NotLength(terms.Upstream.Length, whole ? 1 : queryCount, nameof(terms.Upstream), whole ? "as there is one loss" : "one per query, or 1 for all");
+        }
+
+        NotFinite(options.CheckInputs, terms.Weights, nameof(terms.Weights));
+        NotFinite(options.CheckInputs, terms.Upstream, nameof(terms.Upstream));
+        for (int query = 0; query < terms.ExcludedReferences.Length; query++)
+        {
+            if (terms.ExcludedReferences[query] < -1 || terms.ExcludedReferences[query] >= referenceCount)
+            {
+                throw new ArgumentException(
+                    $"ExcludedReferences[{query}] is {terms.ExcludedReferences[query]}: expected -1, or a reference from 0 to {referenceCount - 1}.", nameof(terms));
+            }
+        }
+    }
+
+    /// <summary>Throws if a row was found to hold NaN or infinity.</summary>
+    public static void NotFinite(bool check, int badRow, string name)
+    {
+        if (check && badRow != int.MaxValue)
+        {
+            throw new ArgumentException($"{name}: row {badRow} holds NaN or infinity: expected finite numbers.", name);
+        }
+    }
+
+    /// <summary>Throws if two spans share memory.</summary>
+    public static void Overlap(ReadOnlySpan<float> first, ReadOnlySpan<float> second, string firstName, string secondName)
+    {
+        if (first.Overlaps(second))
+        {
+            throw new ArgumentException($"{firstName} and {secondName} overlap: expected memory of their own.");
+        }
+    }
+
+    private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
+    {
+        for (int i = 0; check && i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+            {
+                throw new ArgumentException($"{name}[{i}] is {values[i]}: expected a finite number.", name);
+            }
+        }
+    }
 }

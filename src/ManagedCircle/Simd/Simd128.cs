@@ -19,6 +19,10 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
 
     public static Simd128 Indices => new(Vector128<float>.Indices);
 
+    /// <summary>The first lane.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float First(Simd128 value) => value.value.ToScalar();
+
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Load(float* source) => new(Vector128.Load(source));
 

@@ -1,0 +1,56 @@
+using System.Runtime.InteropServices;
+
+namespace ManagedCircle.Engine;
+
+/// <summary>One block of native memory that grows to the largest need seen, and deals out aligned parts of itself.</summary>
+internal sealed unsafe class Workspace : IDisposable
+{
+    private const nuint Alignment = 64;
+
+    private byte* memory;
+    private nuint used;
+
+    /// <summary>The bytes it holds.</summary>
+    public nuint Capacity { get; private set; }
+
+    ~Workspace() => Free();
+
+    /// <summary>The bytes that <paramref name="count"/> numbers take.</summary>
+    public static nuint SizeOf<T>(nint count)
+        where T : unmanaged => ((nuint)count * (nuint)sizeof(T) + Alignment - 1) / Alignment * Alignment;
+
+    /// <summary>Makes room for so many bytes, and takes back everything dealt out.</summary>
+    public void Reset(nuint bytes)
+    {
+        used = 0;
+        if (bytes > Capacity)
+        {
+            Free();
+            memory = (byte*)NativeMemory.AlignedAlloc(bytes, Alignment);
+            Capacity = bytes;
+        }
+    }
+
+    /// <summary>The next <paramref name="count"/> numbers, not cleared.</summary>
+    public T* Take<T>(nint count)
+        where T : unmanaged
+    {
+        T* part = (T*)(memory + used);
+        used += SizeOf<T>(count);
+        System.Diagnostics.Debug.Assert(used <= Capacity, "More taken than asked for.");
+        return part;
+    }
+
+    public void Dispose()
+    {
+        Free();
+        GC.SuppressFinalize(this);
+    }
+
+    private void Free()
+    {
+        NativeMemory.AlignedFree(memory);
+        memory = null;
+        Capacity = 0;
+    }
+}

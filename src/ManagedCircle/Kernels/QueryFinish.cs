@@ -1,0 +1,131 @@
+using System.Runtime.CompilerServices;
+using ManagedCircle.Simd;
+
+namespace ManagedCircle.Kernels;
+
+// With P and N the log-sum-exp of a query's positive and negative logits and z = P + N:
+//   joint:    L = softplus(z),                 dL/dlogit of pair j = sigmoid(z) e^logit_j / (sum over its own set)
+//   separate: L = softplus(P) + softplus(N),   dL/dlogit of pair j = sigmoid(P or N) e^logit_j / (sum over its own set)
+// Everything stays in base 2 as whole exponent + fraction in [-0.5, 0.5]: then z is exact to 1e-7 however large P and N are (they nearly cancel
+// where it matters), and a sigmoid far below the smallest float is still a coefficient m 2^e with m near 1.
+
+/// <summary>From the sums of each query to its loss, and to the coefficients of its pairs' gradients.</summary>
+internal static unsafe class QueryFinish
+{
+    private const float NaturalLogOf2 = 0.693147181f;
+
+    /// <summary>Writes the loss of each query, and turns its sums into coefficients: sigmoid / sum as m 2^e.</summary>
+    /// <param name="sums">Sums of e^logit; become m (in the sums' place) and e. A query without positives or negatives gets m = 0 and the empty exponent.</param>
+    /// <param name="count">Queries; memory is read and written up to a whole vector.</param>
+    /// <param name="joint">Whether the loss is softplus(P + N), or softplus(P) + softplus(N).</param>
+    /// <param name="losses">Receives the losses.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, bool joint, float* losses)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        for (int i = 0; i < count; i += TSimd.Lanes)
+        {
+            TSimd positive = TSimd.Load(sums.PositiveSums + i), negative = TSimd.Load(sums.NegativeSums + i);
+            TSimd positiveExponent = TSimd.Load(sums.PositiveExponents + i), negativeExponent = TSimd.Load(sums.NegativeExponents + i);
+            TSimd invalid = TSimd.Equal(positive, default) | TSimd.Equal(negative, default);
+            TSimd positiveFraction = Logarithm.Base2(positive, out TSimd positiveWhole);
+            TSimd negativeFraction = Logarithm.Base2(negative, out TSimd negativeWhole);
+            positiveWhole += positiveExponent;
+            negativeWhole += negativeExponent;
+
+            TSimd loss, positiveSigmoid, negativeSigmoid, positiveShift, negativeShift;
+            if (joint)
+            {
+                TSimd fraction = positiveFraction + negativeFraction;
+                TSimd carry = TSimd.Round(fraction);
+                loss = Softplus(positiveWhole + negativeWhole + carry, fraction - carry, out positiveSigmoid, out positiveShift);
+                (negativeSigmoid, negativeShift) = (positiveSigmoid, positiveShift);
+            }
+            else
+            {
+                loss = Softplus(positiveWhole, positiveFraction, out positiveSigmoid, out positiveShift)
+                    + Softplus(negativeWhole, negativeFraction, out negativeSigmoid, out negativeShift);
+            }
+
+            TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+            TSimd.Store(TSimd.AndNot(loss, invalid), losses + i);
+            TSimd.Store(TSimd.AndNot(positiveSigmoid / positive, invalid), sums.PositiveSums + i);
+            TSimd.Store(TSimd.AndNot(negativeSigmoid / negative, invalid), sums.NegativeSums + i);
+            TSimd.Store(TSimd.Select(invalid, empty, positiveShift - positiveExponent), sums.PositiveExponents + i);
+            TSimd.Store(TSimd.Select(invalid, empty, negativeShift - negativeExponent), sums.NegativeExponents + i);
+        }
+    }
+
+    /// <summary>Multiplies the coefficients by a number, and by one more for each query.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Scale<TSimd>(in RunningSums coefficients, int count, float factor, float* factors)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        for (int i = 0; i < count; i += TSimd.Lanes)
+        {
+            TSimd scale = TSimd.Broadcast(factor);
+            if (factors != null)
+            {
+                scale *= TSimd.Load(factors + i);
+            }
+
+            TSimd.Store(TSimd.Load(coefficients.PositiveSums + i) * scale, coefficients.PositiveSums + i);
+            TSimd.Store(TSimd.Load(coefficients.NegativeSums + i) * scale, coefficients.NegativeSums + i);
+        }
+    }
+
+    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void AddSelfPairs<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        PairTerms<TSimd> terms = new(pairTerms);
+        TSimd all = TSimd.Equal(default, default);
+        for (int i = 0; i < count; i += TSimd.Lanes)
+        {
+            TSimd term = terms.MixedTerm(TSimd.Load(similarities + i), all, out TSimd n) * TSimd.Broadcast(times);
+            LogSumExpTile.AddInMemory(term, n, sums.PositiveSums + i, sums.PositiveExponents + i);
+        }
+    }
+
+    /// <summary>Turns the similarity of each row with itself into <paramref name="times"/> its dL/ds, from the coefficients.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void SelfSlopes<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums coefficients, int count, float times)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        PairTerms<TSimd> terms = new(pairTerms);
+        TSimd all = TSimd.Equal(default, default);
+        for (int i = 0; i < count; i += TSimd.Lanes)
+        {
+            TSimd term = terms.MixedTermAndSlope(TSimd.Load(similarities + i), all, out TSimd n, out TSimd slope) * TSimd.Broadcast(times);
+            TSimd coefficient = TSimd.Load(coefficients.PositiveSums + i) * PowersOfTwo.Of(n + TSimd.Load(coefficients.PositiveExponents + i));
+            TSimd.Store(coefficient * term * slope, similarities + i);
+        }
+    }
+
+    /// <summary>softplus(z ln 2) for z = exponent + fraction, and sigmoid as a number near 1 times 2^shift.</summary>
+    /// <remarks>
+    /// With t = 2^-|z|, which never overflows: softplus = max(z, 0) ln 2 + log(1 + t). For small t, u = 1 + t loses digits of t that
+    /// (t - (u - 1)) / u gives back.
+    /// </remarks>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSimd Softplus<TSimd>(TSimd exponent, TSimd fraction, out TSimd sigmoid, out TSimd shift)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd one = TSimd.Broadcast(1f);
+        TSimd power = Exponential.PowerOfFraction(fraction);
+        TSimd below = TSimd.LessThan(exponent, default);
+        shift = exponent & below;
+
+        // In two steps, so that t reaches down to the smallest subnormal.
+        TSimd distance = TSimd.Select(below, exponent, default(TSimd) - exponent);
+        TSimd half = TSimd.Round(distance * TSimd.Broadcast(0.5f));
+        TSimd t = TSimd.Select(below, power, one / power) * PowersOfTwo.Of(half) * PowersOfTwo.Of(distance - half);
+        TSimd u = one + t;
+        sigmoid = TSimd.Select(below, power, one) / u;
+
+        TSimd rest = Logarithm.Base2(u, out TSimd whole);
+        TSimd logarithm = TSimd.MultiplyAdd(whole + rest, TSimd.Broadcast(NaturalLogOf2), (t - (u - one)) / u);
+        return TSimd.MultiplyAdd(TSimd.AndNot(exponent + fraction, below), TSimd.Broadcast(NaturalLogOf2), logarithm);
+    }
+}

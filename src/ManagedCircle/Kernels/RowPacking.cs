@@ -1,0 +1,282 @@
+using System.Runtime.CompilerServices;
+using ManagedCircle.Engine;
+using ManagedCircle.Simd;
+
+namespace ManagedCircle.Kernels;
+
+/// <summary>Where packed rows live; see <see cref="Layout"/>.</summary>
+internal unsafe struct PackedRows
+{
+    /// <summary>Shape [count / 32][dimension][32].</summary>
+    public float* Panels;
+
+    /// <summary>Shape [dimension / 32][count][32], slices <see cref="SliceStride"/> apart.</summary>
+    public float* Slices;
+
+    /// <summary>1 / norm of each row, 0 for a zero row, 1 where rows are taken as they are; shape [count].</summary>
+    public float* InverseNorms;
+
+    /// <summary>Numbers from one slice to the next.</summary>
+    public nint SliceStride;
+
+    /// <summary>Rows.</summary>
+    public int Count;
+
+    /// <summary>Coordinates of a row.</summary>
+    public int Dimension;
+
+    /// <summary>Numbers in a panel.</summary>
+    public readonly nint PanelSize => (nint)Layout.Packed(Dimension) * Layout.Pack;
+
+    /// <summary>The panel that holds <paramref name="row"/>, which begins one.</summary>
+    public readonly float* Panel(int row) => Panels + (row / Layout.Pack * PanelSize);
+
+    /// <summary>Row <paramref name="row"/> of slice <paramref name="slice"/>.</summary>
+    public readonly float* Slice(int slice, int row) => Slices + (slice * SliceStride) + ((nint)row * Layout.Pack);
+}
+
+/// <summary>Normalises rows and packs them; and takes a gradient back through the normalisation.</summary>
+internal static unsafe class RowPacking
+{
+    /// <summary>Norms below this count as this.</summary>
+    public const float NormFloor = 1e-12f;
+
+    // Sums of squares in this range lost nothing to underflow or overflow, and belong to rows well above the floor.
+    private const float SafeLow = 1e-22f, SafeHigh = 1e37f;
+
+    private const float Shrink = 1f / (1L << 40);
+
+    /// <summary>Packs up to 32 rows, from <paramref name="first"/> on, which begins a panel. Returns the first row that holds NaN or infinity, or -1.</summary>
+    /// <param name="rows">Rows to pack, <paramref name="stride"/> apart.</param>
+    /// <param name="stride">Numbers from one row to the next.</param>
+    /// <param name="kept">The row to take for each packed row, or null for all in order.</param>
+    /// <param name="normalize">Whether to divide by the norm.</param>
+    /// <param name="packed">Where to.</param>
+    /// <param name="first">The first row to pack.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public static int Pack<TSimd>(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        int dimension = packed.Dimension;
+        int whole = dimension / Layout.Pack * Layout.Pack;
+        int count = Math.Min(Layout.Pack, packed.Count - first);
+        int bad = -1;
+        float* padded = stackalloc float[Layout.Pack];
+        float* lanes = stackalloc float[Layout.SumLanes];
+        for (int row = 0; row < count; row++)
+        {
+            int source = kept == null ? first + row : kept[first + row];
+            float* x = rows + (source * stride);
+            CopyPadded(x + whole, padded, dimension - whole);
+            float sum = SumOfSquares<TSimd>(x, whole, padded, dimension > whole, lanes);
+            double norm = 1;
+            if (!(sum >= SafeLow && sum <= SafeHigh))
+            {
+                norm = NormInDouble(x, dimension);
+                bad = double.IsFinite(norm) || bad >= 0 ? bad : source;
+            }
+            else if (normalize)
+            {
+                norm = MathF.Sqrt(sum);
+            }
+
+            // 1 / norm would be subnormal, and inexact, for rows beyond 1e38: those shrink on the way.
+            float shrink = norm > SafeHigh ? Shrink : 1;
+            float inverse = !normalize ? 1 : norm == 0 ? 0 : (float)(1 / (Math.Max(norm, NormFloor) * shrink));
+            packed.InverseNorms[first + row] = inverse * shrink;
+            TSimd factor = TSimd.Broadcast(normalize ? shrink : 1), scale = TSimd.Broadcast(inverse);
+            float* slice = packed.Slice(0, first + row);
+            for (int start = 0; start < dimension; start += Layout.Pack, slice += packed.SliceStride)
+            {
+                float* from = start < whole ? x + start : padded;
+                for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
+                {
+                    TSimd.Store(TSimd.Load(from + lane) * factor * scale, slice + lane);
+                }
+            }
+        }
+
+        for (int start = 0, slice = 0; start < dimension; start += Layout.Pack, slice++)
+        {
+            Transpose<TSimd>(packed.Slice(slice, first), count, packed.Panel(first) + (start * Layout.Pack));
+        }
+
+        return bad;
+    }
+
+    /// <summary>Turns dL/du into dL/dx for one row and writes it.</summary>
+    /// <remarks>With u = x / |x|: dL/dx = (g - &lt;g, u&gt; u) / |x|. Where the norm counted as its floor it is a constant: dL/dx = g / floor. A zero row gets 0.</remarks>
+    /// <param name="packed">The unit rows.</param>
+    /// <param name="gradient">dL/du in slices, as the rows are.</param>
+    /// <param name="row">The row.</param>
+    /// <param name="normalize">Whether the rows were normalised.</param>
+    /// <param name="selfSlope">What the pair of the row with itself adds: the number of times u to add to g.</param>
+    /// <param name="destination">Receives dL/dx, shape [dimension].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public static void Unpack<TSimd>(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        int dimension = packed.Dimension;
+        float* unit = packed.Slice(0, row);
+        float* g = gradient + ((nint)row * Layout.Pack);
+        float inverse = packed.InverseNorms[row];
+        float along = -selfSlope;
+        if (normalize && inverse < 1 / NormFloor)
+        {
+            along = Dot<TSimd>(g, unit, dimension, packed.SliceStride);
+        }
+
+        TSimd times = TSimd.Broadcast(-along), scale = TSimd.Broadcast(inverse);
+        float* padded = stackalloc float[Layout.Pack];
+        for (int start = 0; start < dimension; start += Layout.Pack, unit += packed.SliceStride, g += packed.SliceStride)
+        {
+            bool fits = start + Layout.Pack <= dimension;
+            float* to = fits ? destination + start : padded;
+            for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
+            {
+                TSimd.Store(TSimd.MultiplyAdd(times, TSimd.Load(unit + lane), TSimd.Load(g + lane)) * scale, to + lane);
+            }
+
+            if (!fits)
+            {
+                new ReadOnlySpan<float>(padded, dimension - start).CopyTo(new Span<float>(destination + start, dimension - start));
+            }
+        }
+    }
+
+    /// <summary>&lt;u, u&gt; of a packed row.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float SquaredNorm<TSimd>(in PackedRows packed, int row)
+        where TSimd : unmanaged, ISimd<TSimd> => Dot<TSimd>(packed.Slice(0, row), packed.Slice(0, row), packed.Dimension, packed.SliceStride);
+
+    /// <summary>The inner product of two rows in slices.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [SkipLocalsInit]
+    private static float Dot<TSimd>(float* left, float* right, int dimension, nint sliceStride)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        float* lanes = stackalloc float[Layout.SumLanes];
+        for (int group = 0; group < Layout.SumLanes; group += TSimd.Lanes)
+        {
+            TSimd sum = default;
+            nint at = group;
+            for (int start = 0; start < dimension; start += Layout.Pack, at += sliceStride)
+            {
+                sum = TSimd.MultiplyAdd(TSimd.Load(left + at), TSimd.Load(right + at), sum);
+                sum = TSimd.MultiplyAdd(TSimd.Load(left + at + Layout.SumLanes), TSimd.Load(right + at + Layout.SumLanes), sum);
+            }
+
+            TSimd.Store(sum, lanes + group);
+        }
+
+        return SumOfLanes(lanes);
+    }
+
+    /// <summary>Adds 16 lanes in a fixed order.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static float SumOfLanes(float* lanes)
+    {
+        Simd128 sum = (Simd128.Load(lanes) + Simd128.Load(lanes + 4)) + (Simd128.Load(lanes + 8) + Simd128.Load(lanes + 12));
+        sum += Simd128.SwapLanes(sum, 2);
+        sum += Simd128.SwapLanes(sum, 1);
+        return Simd128.First(sum);
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void CopyPadded(float* source, float* padded, int count)
+    {
+        if (count > 0)
+        {
+            new Span<float>(padded, Layout.Pack).Clear();
+            new ReadOnlySpan<float>(source, count).CopyTo(new Span<float>(padded, count));
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static float SumOfSquares<TSimd>(float* x, int whole, float* rest, bool hasRest, float* lanes)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        for (int group = 0; group < Layout.SumLanes; group += TSimd.Lanes)
+        {
+            TSimd sum = default;
+            for (int start = group; start < whole; start += Layout.SumLanes)
+            {
+                TSimd value = TSimd.Load(x + start);
+                sum = TSimd.MultiplyAdd(value, value, sum);
+            }
+
+            if (hasRest)
+            {
+                TSimd low = TSimd.Load(rest + group), high = TSimd.Load(rest + group + Layout.SumLanes);
+                sum = TSimd.MultiplyAdd(high, high, TSimd.MultiplyAdd(low, low, sum));
+            }
+
+            TSimd.Store(sum, lanes + group);
+        }
+
+        return SumOfLanes(lanes);
+    }
+
+    // For rows of huge, tiny or non-finite numbers: every finite float's square is a normal double.
+    private static double NormInDouble(float* x, int dimension)
+    {
+        double sum = 0;
+        for (int i = 0; i < dimension; i++)
+        {
+            sum += (double)x[i] * x[i];
+        }
+
+        return Math.Sqrt(sum);
+    }
+
+    /// <summary>panel[k][row] = slice[row][k] for 32 x 32, with zeros for the rows beyond <paramref name="count"/>.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Transpose<TSimd>(float* slice, int count, float* panel)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd* block = stackalloc TSimd[TSimd.Lanes];
+        for (int row = 0; row < Layout.Pack; row += TSimd.Lanes)
+        {
+            for (int k = 0; k < Layout.Pack; k += TSimd.Lanes)
+            {
+                for (int i = 0; i < TSimd.Lanes; i++)
+                {
+                    block[i] = row + i < count ? TSimd.Load(slice + ((row + i) * Layout.Pack) + k) : default;
+                }
+
+                Exchange(block, 1);
+                Exchange(block, 2);
+                Exchange(block, 4);
+                Exchange(block, 8);
+                for (int i = 0; i < TSimd.Lanes; i++)
+                {
+                    TSimd.Store(block[i], panel + ((k + i) * Layout.Pack) + row);
+                }
+            }
+        }
+    }
+
+    // One step of a transposition: the elements (i, l) and (i + step, l - step) change places wherever i has the bit `step` clear and l has it set.
+    // After all steps (i, l) and (l, i) have.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Exchange<TSimd>(TSimd* block, int step)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        if (step >= TSimd.Lanes)
+        {
+            return;
+        }
+
+        // Lanes whose index has the bit: the index, as an integer, shifted so that the bit is the sign, then spread.
+        TSimd index = TSimd.Indices + TSimd.Broadcast(8388608f);
+        TSimd mask = TSimd.ShiftRightBits(TSimd.ShiftLeftBits(index, 31 - int.Log2(step)), 31);
+        for (int i = 0; i < TSimd.Lanes; i += (i + 1) % step == 0 ? step + 1 : 1)
+        {
+            TSimd upper = block[i], lower = block[i + step];
+            block[i] = TSimd.Select(mask, TSimd.SwapLanes(lower, step), upper);
+            block[i + step] = TSimd.Select(mask, lower, TSimd.SwapLanes(upper, step));
+        }
+    }
+}
