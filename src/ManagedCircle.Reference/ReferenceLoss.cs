@@ -167,10 +167,17 @@ public static class ReferenceLoss
         PairKind[] pairs = PairsOf(options, labels, referenceLabels);
         for (int q = 0; q < labels.Length; q++)
         {
-            int excluded = terms.ExcludedReferences.Length > 0 ? terms.ExcludedReferences[q] : options.ReferenceDiagonal == DiagonalPairs.Removed ? q : -1;
-            if (excluded >= 0 && excluded < referenceLabels.Length)
+            Span<PairKind> ofQuery = pairs.AsSpan(q * referenceLabels.Length, referenceLabels.Length);
+            if (terms.ExcludedReferences.Length > 0)
             {
-                pairs[q * referenceLabels.Length + excluded] = PairKind.Ignored;
+                if (terms.ExcludedReferences[q] >= 0)
+                {
+                    ofQuery[terms.ExcludedReferences[q]] = PairKind.Ignored;
+                }
+            }
+            else if (options.ReferenceDiagonal == DiagonalPairs.Removed && q < ofQuery.Length && ofQuery[q] == PairKind.Positive)
+            {
+                ofQuery[q] = PairKind.Ignored;
             }
         }
 
