@@ -6,7 +6,10 @@ public enum PairWeighting
     /// <summary>By its distance from the optimum: <c>[Op - s]+</c> or <c>[s - On]+</c> (Circle loss).</summary>
     Circle,
 
-    /// <summary>Every pair by 1: the paper's unified loss (pairwise CosFace; AM-Softmax against class weights).</summary>
+    /// <summary>
+    /// Every pair by 1: the paper's unified loss, Eq. 1 (pairwise CosFace; AM-Softmax against class weights, with m = 0 NormFace). Its margin is m
+    /// itself: a positive is compared with m and a negative with 0, where Circle loss compares with 1 - m and m.
+    /// </summary>
     Constant,
 }
 
@@ -56,7 +59,7 @@ public enum LossCombination
 /// <summary>Whether the pairs (i, i) take part.</summary>
 public enum DiagonalPairs
 {
-    /// <summary>Query i is not compared with reference i.</summary>
+    /// <summary>Reference i is no positive of query i. Of another class it stays a negative, as in Keras; in a batch against itself it never is.</summary>
     Removed,
 
     /// <summary>Query i is compared with reference i like with any other.</summary>
@@ -158,11 +161,11 @@ public sealed record CircleLossOptions
     /// <summary>On, the similarity that a negative pair is drawn to; <c>-m</c> unless given.</summary>
     public double NegativeOptimum { get => negativeOptimum ?? -Margin; init => negativeOptimum = value; }
 
-    /// <summary>Dp, the similarity that a positive pair is compared with; <c>1 - m</c> unless given.</summary>
-    public double PositiveMargin { get => positiveMargin ?? 1 - Margin; init => positiveMargin = value; }
+    /// <summary>Dp, the similarity that a positive pair is compared with; unless given <c>1 - m</c>, or <c>m</c> with <see cref="PairWeighting.Constant"/>.</summary>
+    public double PositiveMargin { get => positiveMargin ?? (Weighting == PairWeighting.Constant ? Margin : 1 - Margin); init => positiveMargin = value; }
 
-    /// <summary>Dn, the similarity that a negative pair is compared with; <c>m</c> unless given.</summary>
-    public double NegativeMargin { get => negativeMargin ?? Margin; init => negativeMargin = value; }
+    /// <summary>Dn, the similarity that a negative pair is compared with; unless given <c>m</c>, or 0 with <see cref="PairWeighting.Constant"/>.</summary>
+    public double NegativeMargin { get => negativeMargin ?? (Weighting == PairWeighting.Constant ? 0 : Margin); init => negativeMargin = value; }
 
     /// <summary>How a pair is weighted (alpha).</summary>
     public PairWeighting Weighting { get; init; }

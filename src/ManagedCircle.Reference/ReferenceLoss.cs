@@ -1,0 +1,371 @@
+namespace ManagedCircle.Reference;
+
+/// <summary>Circle loss and its exact gradients in double, in plain loops: the formulas to port other backends from and check them against.</summary>
+/// <remarks>
+/// <para>
+/// For a query i with logits as in <see cref="PairFormulas"/>, P the log-sum-exp over its positives and N over its negatives (Sun et al., CVPR 2020,
+/// arXiv 2002.10857v2, Eq. 6):
+/// </para>
+/// <code>
+/// joint:     L_i = softplus(P + N)             dL_i/ds_ij = sigmoid(P + N) softmax_j slope_ij
+/// separate:  L_i = softplus(P) + softplus(N)   dL_i/ds_ij = sigmoid(P) or sigmoid(N), softmax_j slope_ij
+/// </code>
+/// <para>
+/// with softmax_j = e^(logit_ij - P) or e^(logit_ij - N) within the pair's own set. A query without a positive or without a negative has L = 0 and a
+/// gradient of exactly 0. With <see cref="LossScope.Batch"/> there is one loss over all pairs of all queries, each unordered pair once (a kept (i, i) once, too);
+/// it has no query weights, its upstream gradient is one number, and reduction and denominator change nothing.
+/// </para>
+/// <para>
+/// A query's part of the reduced loss is <c>outputScale weight_i L_i / denominator</c>, and its gradient is that of <c>upstream_i</c> times it.
+/// The denominator is a constant of the gradient; it is 1 for <see cref="LossReduction.None"/> and <see cref="LossReduction.Sum"/>, and where it is 0,
+/// loss and gradient are 0. It counts queries of the ignored label nowhere.
+/// </para>
+/// <para>
+/// A similarity strictly outside the clamp's range has gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers. NaN or infinity in an
+/// input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless <see cref="CircleLossOptions.CheckInputs"/>
+/// is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with queryCount referenceCount, which must stay below 2^31.
+/// </para>
+/// </remarks>
+public static class ReferenceLoss
+{
+    /// <summary>The loss of a batch against itself, and its gradient.</summary>
+    /// <param name="options">The choices.</param>
+    /// <param name="rows">Embeddings, shape [count, dimension], row-major.</param>
+    /// <param name="labels">The class of each row, shape [count].</param>
+    /// <param name="terms">Weights and upstream gradients; excluded references are an error here.</param>
+    /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
+    /// <remarks>Every row is query and reference: the gradient is <c>(G + G^T) U</c> through the normalisation, for G the gradient of the similarities.</remarks>
+    public static ReferenceResult SelfBatch(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms? terms = null)
+    {
+        terms ??= new();
+        ThrowIf.NotUsable(options);
+        ThrowIf.AnyExcluded(terms, "expected none in a batch against itself");
+        ThrowIf.NotUsable(terms, options, labels.Length, labels.Length);
+        int dimension = Math.Max(1, ThrowIf.NotRowsOf(labels.Length, rows.Length, nameof(rows)));
+        if (options.CheckInputs)
+        {
+            ThrowIf.NotFinite(rows, dimension, nameof(rows));
+        }
+
+        double[] kept = WithoutIgnored(options, rows, labels, dimension);
+        double[] similarities = ReferenceSimilarity.Forward(kept, kept, dimension, options.Normalize);
+        PairKind[] pairs = PairsOf(options, labels, labels);
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (options.SelfDiagonal == DiagonalPairs.Removed)
+            {
+                pairs[i * labels.Length + i] = PairKind.Ignored;
+            }
+
+            if (options.Scope == LossScope.Batch)
+            {
+                pairs.AsSpan(i * labels.Length, i).Clear(); // (i, j) with j < i counted as (j, i) already
+            }
+        }
+
+        bool[] takesPart = TakesPart(options, labels);
+        return Compute(options, similarities, pairs, takesPart, takesPart, terms, similarityGradient =>
+        {
+            (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(kept, kept, dimension, options.Normalize, similarityGradient);
+            for (int d = 0; d < gradient.Length; d++)
+            {
+                gradient[d] += asReferences[d];
+            }
+
+            return (gradient, []);
+        });
+    }
+
+    /// <summary>The loss of queries against references, and the gradients of both.</summary>
+    /// <param name="options">The choices.</param>
+    /// <param name="queries">Embeddings, shape [queryCount, dimension], row-major.</param>
+    /// <param name="labels">The class of each query, shape [queryCount].</param>
+    /// <param name="references">Embeddings, shape [referenceCount, dimension], row-major; class weights for class-level Circle loss.</param>
+    /// <param name="referenceLabels">The class of each reference, shape [referenceCount].</param>
+    /// <param name="terms">Weights, upstream gradients, and the one reference that each query is not compared with.</param>
+    /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
+    public static ReferenceResult AgainstReferences(
+        CircleLossOptions options,
+        ReadOnlySpan<double> queries,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<double> references,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms? terms = null)
+    {
+        terms ??= new();
+        ThrowIf.NotUsable(options);
+        int dimension = ThrowIf.DimensionsDiffer(
+            ThrowIf.NotRowsOf(labels.Length, queries.Length, nameof(queries)),
+            ThrowIf.NotRowsOf(referenceLabels.Length, references.Length, nameof(references)));
+        if (options.CheckInputs)
+        {
+            ThrowIf.NotFinite(queries, dimension, nameof(queries));
+            ThrowIf.NotFinite(references, dimension, nameof(references));
+        }
+
+        double[] keptQueries = WithoutIgnored(options, queries, labels, dimension);
+        double[] keptReferences = WithoutIgnored(options, references, referenceLabels, dimension);
+        double[] similarities = ReferenceSimilarity.Forward(keptQueries, keptReferences, dimension, options.Normalize);
+        return FromLabels(options, similarities, labels, referenceLabels, terms, similarityGradient =>
+            ReferenceSimilarity.Backward(keptQueries, keptReferences, dimension, options.Normalize, similarityGradient));
+    }
+
+    /// <summary>The loss of queries against references from their similarities and labels, and the gradient of the similarities.</summary>
+    /// <param name="options">The choices; the normalisation has no part here.</param>
+    /// <param name="similarities">Similarities, shape [queryCount, referenceCount], row-major.</param>
+    /// <param name="labels">The class of each query, shape [queryCount].</param>
+    /// <param name="referenceLabels">The class of each reference, shape [referenceCount].</param>
+    /// <param name="terms">Weights, upstream gradients, and the one reference that each query is not compared with.</param>
+    /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
+    /// <remarks>Queries and references are different rows here: the pairs (i, i) are kept unless <see cref="CircleLossOptions.ReferenceDiagonal"/> says otherwise.</remarks>
+    public static ReferenceResult FromSimilarities(
+        CircleLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<long> labels, ReadOnlySpan<long> referenceLabels, ReferenceTerms? terms = null)
+    {
+        ThrowIf.NotUsable(options);
+        ThrowIf.WrongLength(similarities.Length, checked(labels.Length * referenceLabels.Length), nameof(similarities), "queryCount x referenceCount");
+        if (options.CheckInputs)
+        {
+            ThrowIf.NotFinite(similarities, referenceLabels.Length, nameof(similarities));
+        }
+
+        return FromLabels(options, similarities.ToArray(), labels, referenceLabels, terms ?? new(), _ => ([], []));
+    }
+
+    /// <summary>The loss of queries against references from their similarities and a mask of pairs, and the gradient of the similarities.</summary>
+    /// <param name="options">The choices; the normalisation, the diagonals and the ignored label have no part here.</param>
+    /// <param name="similarities">Similarities, shape [queryCount, referenceCount], row-major.</param>
+    /// <param name="pairs">What query and reference are to each other, shape [queryCount, referenceCount].</param>
+    /// <param name="queryCount">How many queries there are.</param>
+    /// <param name="terms">Weights and upstream gradients; excluded references are an error here.</param>
+    /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
+    public static ReferenceResult FromSimilarities(
+        CircleLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms? terms = null)
+    {
+        terms ??= new();
+        ThrowIf.NotUsable(options);
+        ThrowIf.AnyExcluded(terms, "expected none, the mask says which pairs take part");
+        ThrowIf.WrongLength(pairs.Length, similarities.Length, nameof(pairs), "one for each similarity");
+        int referenceCount = ThrowIf.NotMatrixOf(queryCount, similarities.Length, nameof(similarities));
+        ThrowIf.NotUsable(terms, options, queryCount, referenceCount);
+        if (options.CheckInputs)
+        {
+            ThrowIf.NotFinite(similarities, referenceCount, nameof(similarities));
+        }
+
+        return Compute(options, similarities.ToArray(), pairs.ToArray(), All(queryCount), All(referenceCount), terms, _ => ([], []));
+    }
+
+    private static ReferenceResult FromLabels(
+        CircleLossOptions options,
+        double[] similarities,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms terms,
+        Func<double[], (double[] Queries, double[] References)> backward)
+    {
+        ThrowIf.NotUsable(terms, options, labels.Length, referenceLabels.Length);
+        PairKind[] pairs = PairsOf(options, labels, referenceLabels);
+        for (int q = 0; q < labels.Length; q++)
+        {
+            Span<PairKind> ofQuery = pairs.AsSpan(q * referenceLabels.Length, referenceLabels.Length);
+            if (terms.ExcludedReferences.Length > 0)
+            {
+                if (terms.ExcludedReferences[q] >= 0)
+                {
+                    ofQuery[terms.ExcludedReferences[q]] = PairKind.Ignored;
+                }
+            }
+            else if (options.ReferenceDiagonal == DiagonalPairs.Removed && q < ofQuery.Length && ofQuery[q] == PairKind.Positive)
+            {
+                ofQuery[q] = PairKind.Ignored;
+            }
+        }
+
+        return Compute(options, similarities, pairs, TakesPart(options, labels), TakesPart(options, referenceLabels), terms, backward);
+    }
+
+    /// <summary>The loss and its gradients from similarities and what each pair is: all that the entries above have in common.</summary>
+    private static ReferenceResult Compute(
+        CircleLossOptions options,
+        double[] similarities,
+        PairKind[] pairs,
+        bool[] queryTakesPart,
+        bool[] referenceTakesPart,
+        ReferenceTerms terms,
+        Func<double[], (double[] Queries, double[] References)> backward)
+    {
+        // A loss is taken over the pairs of one query, or over all pairs.
+        bool wholeBatch = options.Scope == LossScope.Batch;
+        int lossCount = wholeBatch ? 1 : queryTakesPart.Length;
+        int pairsPerLoss = wholeBatch ? pairs.Length : referenceTakesPart.Length;
+
+        double[] losses = new double[lossCount]; // L_i, without the output scale
+        double[] positiveLogSumExp = new double[lossCount], negativeLogSumExp = new double[lossCount];
+        double[] positiveShare = new double[lossCount], negativeShare = new double[lossCount]; // dL_i/dP and dL_i/dN
+        int[] positiveCounts = new int[lossCount], negativeCounts = new int[lossCount];
+        int[] hardestPositives = new int[lossCount], hardestNegatives = new int[lossCount];
+        double[] logits = new double[pairs.Length];
+        for (int i = 0; i < lossCount; i++)
+        {
+            int first = i * pairsPerLoss;
+            double[] positiveLogits = new double[pairsPerLoss], negativeLogits = new double[pairsPerLoss];
+            Array.Fill(positiveLogits, double.NegativeInfinity);
+            Array.Fill(negativeLogits, double.NegativeInfinity);
+            hardestPositives[i] = hardestNegatives[i] = -1;
+            for (int j = 0; j < pairsPerLoss; j++)
+            {
+                double s = similarities[first + j];
+                logits[first + j] = PairFormulas.Logit(options, pairs[first + j], s);
+                if (pairs[first + j] == PairKind.Positive)
+                {
+                    positiveCounts[i]++;
+                    positiveLogits[j] = logits[first + j];
+                    hardestPositives[i] = hardestPositives[i] < 0 || s < similarities[first + hardestPositives[i]] ? j : hardestPositives[i];
+                }
+                else if (pairs[first + j] == PairKind.Negative)
+                {
+                    negativeCounts[i]++;
+                    negativeLogits[j] = logits[first + j];
+                    hardestNegatives[i] = hardestNegatives[i] < 0 || s > similarities[first + hardestNegatives[i]] ? j : hardestNegatives[i];
+                }
+            }
+
+            double p = positiveLogSumExp[i] = StableMath.LogSumExp(positiveLogits);
+            double n = negativeLogSumExp[i] = StableMath.LogSumExp(negativeLogits);
+            bool valid = positiveCounts[i] > 0 && negativeCounts[i] > 0;
+            if (valid && options.Combination == LossCombination.Joint)
+            {
+                losses[i] = StableMath.Softplus(p + n);
+                positiveShare[i] = negativeShare[i] = StableMath.Sigmoid(p + n);
+            }
+            else if (valid)
+            {
+                losses[i] = StableMath.Softplus(p) + StableMath.Softplus(n);
+                positiveShare[i] = StableMath.Sigmoid(p);
+                negativeShare[i] = StableMath.Sigmoid(n);
+            }
+        }
+
+        double outputScale = options.OutputScale == OutputScale.InverseGamma ? 1 / options.Gamma : 1;
+        double[] weights = terms.Weights.Length > 0 ? terms.Weights : Ones(lossCount);
+        double denominator = Denominator(options, losses, weights, positiveCounts, negativeCounts, queryTakesPart);
+        double scale = denominator == 0 ? 0 : outputScale / denominator;
+
+        double loss = 0;
+        double[] similarityGradient = new double[pairs.Length];
+        for (int i = 0; i < lossCount; i++)
+        {
+            if (positiveCounts[i] == 0 || negativeCounts[i] == 0)
+            {
+                continue;
+            }
+
+            loss += scale * weights[i] * losses[i];
+            double upstream = terms.Upstream.Length switch { 0 => 1, 1 => terms.Upstream[0], _ => terms.Upstream[i] };
+            for (int j = i * pairsPerLoss; j < (i + 1) * pairsPerLoss; j++)
+            {
+                double share = pairs[j] switch
+                {
+                    PairKind.Positive => positiveShare[i] * Math.Exp(logits[j] - positiveLogSumExp[i]),
+                    PairKind.Negative => negativeShare[i] * Math.Exp(logits[j] - negativeLogSumExp[i]),
+                    _ => 0,
+                };
+                similarityGradient[j] = upstream * scale * weights[i] * share * PairFormulas.Slope(options, pairs[j], similarities[j]);
+            }
+        }
+
+        (double[] queryGradient, double[] referenceGradient) = backward(similarityGradient);
+        return new ReferenceResult(options)
+        {
+            Loss = options.Reduction == LossReduction.None && !wholeBatch ? double.NaN : loss,
+            Losses = [.. losses.Select(l => outputScale * l)],
+            QueryCount = queryTakesPart.Count(takesPart => takesPart),
+            ReferenceCount = referenceTakesPart.Count(takesPart => takesPart),
+            ValidCount = positiveCounts.Zip(negativeCounts).Count(counts => counts.First > 0 && counts.Second > 0),
+            NonzeroCount = losses.Count(l => l > 0),
+            QueryGradient = queryGradient,
+            ReferenceGradient = referenceGradient,
+            SimilarityGradient = similarityGradient,
+            Similarities = similarities,
+            Pairs = pairs,
+            PositiveLogSumExp = positiveLogSumExp,
+            NegativeLogSumExp = negativeLogSumExp,
+            PositiveCounts = positiveCounts,
+            NegativeCounts = negativeCounts,
+            HardestPositives = hardestPositives,
+            HardestNegatives = hardestNegatives,
+        };
+    }
+
+    /// <summary>What the sum of the weighted losses is divided by.</summary>
+    private static double Denominator(
+        CircleLossOptions options, double[] losses, double[] weights, int[] positiveCounts, int[] negativeCounts, bool[] takesPart)
+    {
+        if (options.Scope == LossScope.Batch || options.Reduction != LossReduction.Mean)
+        {
+            return 1;
+        }
+
+        double denominator = 0;
+        for (int i = 0; i < losses.Length; i++)
+        {
+            denominator += options.Denominator switch
+            {
+                MeanDenominator.All => takesPart[i] ? 1 : 0,
+                MeanDenominator.Valid => positiveCounts[i] > 0 && negativeCounts[i] > 0 ? 1 : 0,
+                MeanDenominator.Nonzero => losses[i] > 0 ? 1 : 0,
+                MeanDenominator.Weights => takesPart[i] ? weights[i] : 0,
+                _ => losses[i] > 0 ? weights[i] : 0,
+            };
+        }
+
+        return denominator;
+    }
+
+    private static PairKind[] PairsOf(CircleLossOptions options, ReadOnlySpan<long> labels, ReadOnlySpan<long> referenceLabels)
+    {
+        PairKind[] pairs = new PairKind[checked(labels.Length * referenceLabels.Length)];
+        for (int q = 0; q < labels.Length; q++)
+        {
+            for (int r = 0; r < referenceLabels.Length; r++)
+            {
+                pairs[q * referenceLabels.Length + r] =
+                    labels[q] == options.IgnoreLabel || referenceLabels[r] == options.IgnoreLabel ? PairKind.Ignored
+                    : labels[q] == referenceLabels[r] ? PairKind.Positive
+                    : PairKind.Negative;
+            }
+        }
+
+        return pairs;
+    }
+
+    private static bool[] TakesPart(CircleLossOptions options, ReadOnlySpan<long> labels)
+    {
+        bool[] takesPart = All(labels.Length);
+        for (int i = 0; i < labels.Length; i++)
+        {
+            takesPart[i] = labels[i] != options.IgnoreLabel;
+        }
+
+        return takesPart;
+    }
+
+    /// <summary>The rows, with a zero row, which touches nothing, for every row of the ignored label.</summary>
+    private static double[] WithoutIgnored(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, int dimension)
+    {
+        double[] kept = rows.ToArray();
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (labels[i] == options.IgnoreLabel)
+            {
+                kept.AsSpan(i * dimension, dimension).Clear();
+            }
+        }
+
+        return kept;
+    }
+
+    private static bool[] All(int count) => [.. Enumerable.Repeat(true, count)];
+
+    private static double[] Ones(int count) => [.. Enumerable.Repeat(1.0, count)];
+}

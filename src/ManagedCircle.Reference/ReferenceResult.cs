@@ -1,0 +1,82 @@
+namespace ManagedCircle.Reference;
+
+/// <summary>A loss, its gradients, and everything on the way to them that a port may want to compare.</summary>
+/// <remarks>
+/// Matrices are row-major. A loss is taken over one query's pairs, or with <see cref="LossScope.Batch"/> over all pairs; what is given per loss has
+/// shape [queryCount] or [1].
+/// </remarks>
+public sealed class ReferenceResult
+{
+    private readonly CircleLossOptions options;
+
+    internal ReferenceResult(CircleLossOptions options) => this.options = options;
+
+    /// <summary>
+    /// The reduced loss: the sum over queries of <c>outputScale weight_i L_i / denominator</c>. Upstream gradients have no part in it.
+    /// NaN with <see cref="LossReduction.None"/>, except for the one loss of a whole batch.
+    /// </summary>
+    public double Loss { get; internal init; }
+
+    /// <summary>Each loss, <c>outputScale L_i</c> without its weight; 0 without a positive or without a negative.</summary>
+    public required double[] Losses { get; init; }
+
+    /// <summary>How many queries took part (rows with the ignored label do not).</summary>
+    public int QueryCount { get; internal init; }
+
+    /// <summary>How many references took part.</summary>
+    public int ReferenceCount { get; internal init; }
+
+    /// <summary>How many losses had a positive and a negative.</summary>
+    public int ValidCount { get; internal init; }
+
+    /// <summary>How many losses were above 0.</summary>
+    public int NonzeroCount { get; internal init; }
+
+    /// <summary>The gradient with respect to the queries, shape [queryCount, dimension]; of a batch against itself the whole gradient. Empty from similarities.</summary>
+    public double[] QueryGradient { get; internal init; } = [];
+
+    /// <summary>The gradient with respect to the references, shape [referenceCount, dimension]. Empty for a batch against itself and from similarities.</summary>
+    public double[] ReferenceGradient { get; internal init; } = [];
+
+    /// <summary>
+    /// The gradient with respect to the similarities before the clamp, shape [queryCount, referenceCount]:
+    /// <c>outputScale upstream_i weight_i / denominator dL_i/ds_ij</c>. Queries and references count as different rows here, also in a batch against itself.
+    /// </summary>
+    public required double[] SimilarityGradient { get; init; }
+
+    /// <summary>The similarities before the clamp, shape [queryCount, referenceCount]. Rows with the ignored label have similarity 0 to everything.</summary>
+    public required double[] Similarities { get; init; }
+
+    /// <summary>What query and reference are to each other, shape [queryCount, referenceCount]. Of a whole batch against itself only pairs i &lt;= j take part.</summary>
+    public required PairKind[] Pairs { get; init; }
+
+    /// <summary>P of each loss, the log-sum-exp of its positive logits; -infinity without positives.</summary>
+    public required double[] PositiveLogSumExp { get; init; }
+
+    /// <summary>N of each loss, the log-sum-exp of its negative logits; -infinity without negatives.</summary>
+    public required double[] NegativeLogSumExp { get; init; }
+
+    /// <summary>How many positive pairs each loss has.</summary>
+    public required int[] PositiveCounts { get; init; }
+
+    /// <summary>How many negative pairs each loss has.</summary>
+    public required int[] NegativeCounts { get; init; }
+
+    /// <summary>
+    /// The hardest positive of each loss, the first of the least similarity; -1 for none. The index of the reference, or for a
+    /// whole batch of the pair, <c>query referenceCount + reference</c>.
+    /// </summary>
+    public required int[] HardestPositives { get; init; }
+
+    /// <summary>The hardest negative of each loss, the first of the greatest similarity; -1 for none. An index as in <see cref="HardestPositives"/>.</summary>
+    public required int[] HardestNegatives { get; init; }
+
+    /// <summary>Computes the weight of every pair (the paper's alpha), shape [queryCount, referenceCount]; 0 for an ignored pair.</summary>
+    public double[] PairWeights() => OfEveryPair(PairFormulas.Weight);
+
+    /// <summary>Computes the logit of every pair, shape [queryCount, referenceCount]; -infinity for an ignored pair.</summary>
+    public double[] PairLogits() => OfEveryPair(PairFormulas.Logit);
+
+    private double[] OfEveryPair(Func<CircleLossOptions, PairKind, double, double> formula) =>
+        [.. Pairs.Zip(Similarities, (kind, similarity) => formula(options, kind, similarity))];
+}

@@ -1,0 +1,131 @@
+namespace ManagedCircle.Reference;
+
+/// <summary>Every argument check of the reference, and every message.</summary>
+internal static class ThrowIf
+{
+    public static void NotUsable(CircleLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        if (!double.IsFinite(options.Gamma) || options.Gamma <= 0)
+        {
+            throw new ArgumentException($"Gamma is {options.Gamma}: expected a finite number above 0.", nameof(options));
+        }
+
+        foreach ((string name, double value) in new[]
+        {
+            (nameof(options.PositiveOptimum), options.PositiveOptimum),
+            (nameof(options.NegativeOptimum), options.NegativeOptimum),
+            (nameof(options.PositiveMargin), options.PositiveMargin),
+            (nameof(options.NegativeMargin), options.NegativeMargin),
+        })
+        {
+            if (!double.IsFinite(value))
+            {
+                throw new ArgumentException($"{name} is {value}: expected a finite number.", nameof(options));
+            }
+        }
+    }
+
+    public static void NotRows(int length, int dimension)
+    {
+        ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
+        if (length % dimension != 0)
+        {
+            throw new ArgumentException($"rows hold {length} numbers: expected a multiple of the dimension {dimension}.", "rows");
+        }
+    }
+
+    /// <summary>Returns the numbers per row of rows with labels, or throws; 0 where there are no rows to tell.</summary>
+    public static int NotRowsOf(int count, int length, string name)
+    {
+        if (count == 0 ? length == 0 : length > 0 && length % count == 0)
+        {
+            return count == 0 ? 0 : length / count;
+        }
+
+        string expected = count == 0 ? "none" : $"a positive multiple of {count}";
+        throw new ArgumentException($"{name} holds {length} numbers for {count} labels: expected {expected}.", name);
+    }
+
+    /// <summary>Returns the numbers per query of a matrix with so many, or throws.</summary>
+    public static int NotMatrixOf(int queryCount, int length, string name)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(queryCount);
+        return queryCount == 0 && length == 0 ? 0
+            : queryCount > 0 && length % queryCount == 0 ? length / queryCount
+            : throw new ArgumentException($"{name} holds {length} numbers: expected a multiple of the {queryCount} queries.", name);
+    }
+
+    /// <summary>Returns the dimension that queries and references share, or throws.</summary>
+    public static int DimensionsDiffer(int queryDimension, int referenceDimension) =>
+        queryDimension == 0 || referenceDimension == 0 || queryDimension == referenceDimension
+            ? Math.Max(1, Math.Max(queryDimension, referenceDimension))
+            : throw new ArgumentException($"references have dimension {referenceDimension}: expected the queries' {queryDimension}.", "references");
+
+    public static void WrongLength(int length, int expected, string name, string shape)
+    {
+        if (length != expected)
+        {
+            throw new ArgumentException($"{name} has length {length}: expected {expected}, {shape}.", name);
+        }
+    }
+
+    public static void NotFinite(ReadOnlySpan<double> values, int dimension, string name)
+    {
+        for (int i = 0; i < values.Length; i++)
+        {
+            if (!double.IsFinite(values[i]))
+            {
+                throw new ArgumentException($"{name}: row {i / dimension} holds {values[i]}, expected finite numbers.", name);
+            }
+        }
+    }
+
+    /// <summary>Checks what a call gives for each query.</summary>
+    public static void NotUsable(ReferenceTerms terms, CircleLossOptions options, int queryCount, int referenceCount)
+    {
+        bool wholeBatch = options.Scope == LossScope.Batch;
+        if (wholeBatch && (terms.Weights.Length > 0 || terms.Upstream.Length > 1))
+        {
+            throw new ArgumentException("A loss of the whole batch has no queries to weight: expected no Weights, and one number as Upstream.", nameof(terms));
+        }
+
+        if (terms.Weights.Length > 0)
+        {
+            WrongLength(terms.Weights.Length, queryCount, nameof(terms.Weights), "one for each query");
+        }
+
+        if (terms.Upstream.Length > 1)
+        {
+            WrongLength(terms.Upstream.Length, queryCount, nameof(terms.Upstream), "one for each query, or one number");
+        }
+
+        if (options.CheckInputs)
+        {
+            NotFinite(terms.Weights, 1, nameof(terms.Weights));
+            NotFinite(terms.Upstream, 1, nameof(terms.Upstream));
+        }
+
+        if (terms.ExcludedReferences.Length > 0)
+        {
+            WrongLength(terms.ExcludedReferences.Length, queryCount, nameof(terms.ExcludedReferences), "one for each query");
+        }
+
+        for (int q = 0; q < terms.ExcludedReferences.Length; q++)
+        {
+            if (terms.ExcludedReferences[q] < -1 || terms.ExcludedReferences[q] >= referenceCount)
+            {
+                throw new ArgumentException(
+                    $"ExcludedReferences: query {q} excludes reference {terms.ExcludedReferences[q]}, expected -1 to {referenceCount - 1}.", nameof(terms));
+            }
+        }
+    }
+
+    public static void AnyExcluded(ReferenceTerms terms, string instead)
+    {
+        if (terms.ExcludedReferences.Length > 0)
+        {
+            throw new ArgumentException($"ExcludedReferences are for queries against references with labels: {instead}.", nameof(terms));
+        }
+    }
+}

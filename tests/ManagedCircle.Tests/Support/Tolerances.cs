@@ -1,0 +1,36 @@
+namespace ManagedCircle.Tests.Support;
+
+/// <summary>How far a number may be from the one it is compared with, and why.</summary>
+public static class Tolerances
+{
+    /// <summary>The last place of 1 in double; a rounding is off by at most half of it, relative.</summary>
+    private static readonly double Epsilon = Math.BitIncrement(1.0) - 1;
+
+    /// <summary>A printed number stands for all that round to it; a whole number (0) was not rounded.</summary>
+    public static double HalfAUnitOfTheLastDigit(string printed)
+    {
+        int point = printed.IndexOf('.', StringComparison.Ordinal);
+        return point < 0 ? 0 : 0.5 * Math.Pow(10, point + 1 - printed.Length);
+    }
+
+    /// <summary>The log-sum-exp of so many terms is above the largest by at most the log of their number, here in units of 1 / gamma.</summary>
+    public static double LogSumExpOverLargest(int terms, double gamma) => Math.Log(terms) / gamma;
+
+    /// <summary>
+    /// How far a logit computed in double may be from the true one, and with it z = P + N and the relative error of a gradient. A similarity is a
+    /// sum of rounded products, within a few last places of 1; a logit is gamma times a parabola of it with slopes below 3; 4 stands for the roundings after it.
+    /// </summary>
+    public static double LogitInDouble(double gamma) => 8 * Epsilon * (4 + gamma);
+
+    /// <summary>A loss softplus(z) moves by sigmoid(z), which is below 1 and below the loss, times what z moves; and rounds itself.</summary>
+    public static double LossInDouble(double loss, double gamma) => LogitInDouble(gamma) * Math.Min(1, loss) + 4 * Epsilon * loss;
+
+    /// <summary>PyTorch's softplus(z) is z above 20 and its derivative 1: the losses of peers that run on it are low by up to log(1 + e^-20), their gradients high by as much.</summary>
+    public static readonly double PeerSoftplus = Math.Exp(-20);
+
+    /// <summary>
+    /// Central differences of fourth order with the peers' h = 2e-5: four losses with a rounding each, weighted 1, 8, 8, 1, over 12 h. Truncation, which goes
+    /// with h^4, is far below.
+    /// </summary>
+    public static double PeerFiniteDifference(double loss) => 18 / 12.0 * Epsilon * 4 * loss / 2e-5;
+}
