@@ -40,11 +40,24 @@ internal abstract class LossEngine : IDisposable
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
         return width switch
         {
-            SimdWidth.Vector512 => new LossEngine<Simd512>(options, execution, width),
-            SimdWidth.Vector256 => new LossEngine<Simd256>(options, execution, width),
-            SimdWidth.Vector128 => new LossEngine<Simd128>(options, execution, width),
-            SimdWidth.VectorT => new LossEngine<SimdT>(options, execution, width),
-            _ => new LossEngine<SimdScalar>(options, execution, width),
+            SimdWidth.Vector512 => Create<Simd512>(options, execution, width),
+            SimdWidth.Vector256 => Create<Simd256>(options, execution, width),
+            SimdWidth.Vector128 => Create<Simd128>(options, execution, width),
+            SimdWidth.VectorT => Create<SimdT>(options, execution, width),
+            _ => Create<SimdScalar>(options, execution, width),
+        };
+    }
+
+    private static LossEngine Create<TSimd>(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        PairTerms terms = new(options);
+        return (terms.Clamps, terms.Narrow) switch
+        {
+            (false, false) => new LossEngine<TSimd, WideForm>(options, terms, execution, width),
+            (false, true) => new LossEngine<TSimd, NarrowForm>(options, terms, execution, width),
+            (true, false) => new LossEngine<TSimd, ClampedWideForm>(options, terms, execution, width),
+            (true, true) => new LossEngine<TSimd, ClampedNarrowForm>(options, terms, execution, width),
         };
     }
 
@@ -63,8 +76,9 @@ internal abstract class LossEngine : IDisposable
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class LossEngine<TSimd> : LossEngine
+internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
     where TSimd : unmanaged, ISimd<TSimd>
+    where TForm : struct, IPairForm
 {
     // Multiply-adds that are worth a worker of their own: about 10 microseconds.
     private const long WorkPerWorker = 1L << 20;
@@ -89,13 +103,13 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
     private TileSchedule schedule;
     private long next;
 
-    public LossEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
+    public LossEngine(CircleLossOptions options, in PairTerms terms, ExecutionOptions execution, SimdWidth width)
     {
         this.options = options;
         this.execution = execution;
         SimdWidth = width;
         scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
-        terms = new PairTerms(options);
+        this.terms = terms;
         (pack, forward, backward, unpack) = (Pack, Forward, Backward, Unpack);
     }
 
@@ -180,7 +194,7 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
         rowTurns = workspace.Take<int>(rowBlocks);
         columnTurns = workspace.Take<int>(columnBlocks);
         scratch = workspace.Take<float>(scratchSize * workers);
-        sums.Clear((int)perQuery);
+        sums.Clear((int)perQuery, terms.NegativeExponent);
 
         // Between the passes a tile of similarities stays if all of them fit.
         nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
@@ -248,7 +262,8 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
         return rows;
     }
 
-    // The packed reference that each packed query is not compared with, -1 for none; null where there is none for any.
+    // The packed reference that each packed query is not compared with, -1 for none; null where there is none for any. A removed diagonal removes
+    // positives only.
     private int* Excluded(in LossCall call)
     {
         ReadOnlySpan<int> given = call.Terms.ExcludedReferences;
@@ -263,7 +278,10 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
         {
             int row = keptQueries == null ? query : keptQueries[query];
             int reference = given.IsEmpty ? row : given[row];
-            result[query] = keptReferences == null || reference < 0 ? reference : new ReadOnlySpan<int>(keptReferences, references.Count).BinarySearch(reference);
+            bool matters = !given.IsEmpty || (row < call.References.Count && call.References.Label(row) == call.Queries.Label(row));
+            result[query] = !matters ? -1
+                : keptReferences == null || reference < 0 ? reference
+                : new ReadOnlySpan<int>(keptReferences, references.Count).BinarySearch(reference);
         }
 
         return result;
@@ -364,12 +382,12 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
             TileMatrices.Similarities<TSimd>(queries, unit.RowBlock * rowBlock, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, pairs.Similarities);
             if (self)
             {
-                columns.Clear(Layout.Tile);
-                LogSumExpTile.Accumulate<TSimd, BothEnds>(pairs, terms, rows, columns);
+                columns.Clear(Layout.Tile, terms.NegativeExponent);
+                LogSumExpTile.Accumulate<TSimd, BothEnds, TForm>(pairs, terms, rows, columns);
             }
             else
             {
-                LogSumExpTile.Accumulate<TSimd, RowEnd>(pairs, terms, rows, columns);
+                LogSumExpTile.Accumulate<TSimd, RowEnd, TForm>(pairs, terms, rows, columns);
             }
 
             Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
@@ -442,7 +460,7 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
         if (needsGradient)
         {
             float factor = (float)(options.Gamma * share * (upstream.Length == 1 ? upstream[0] : 1));
-            QueryFinish.Scale<TSimd>(sums, queries.Count, factor, weights.IsEmpty && upstream.Length <= 1 ? null : factors);
+            QueryFinish.Scale<TSimd>(sums, queries.Count, terms, factor, weights.IsEmpty && upstream.Length <= 1 ? null : factors);
             PrepareSelfSlopes(2);
         }
 
@@ -471,10 +489,11 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
         if (needsGradient)
         {
             float factor = (float)(options.Gamma * outputScale * (call.Terms.Upstream.IsEmpty ? 1 : call.Terms.Upstream[0])) * (self ? 0.5f : 1);
-            new Span<float>(sums.PositiveSums, queries.Count).Fill(whole.PositiveSums[0] * factor);
-            new Span<float>(sums.NegativeSums, queries.Count).Fill(whole.NegativeSums[0] * factor);
+            new Span<float>(sums.PositiveSums, queries.Count).Fill(whole.PositiveSums[0]);
+            new Span<float>(sums.NegativeSums, queries.Count).Fill(whole.NegativeSums[0]);
             new Span<float>(sums.PositiveExponents, queries.Count).Fill(whole.PositiveExponents[0]);
             new Span<float>(sums.NegativeExponents, queries.Count).Fill(whole.NegativeExponents[0]);
+            QueryFinish.Scale<TSimd>(sums, queries.Count, terms, factor, null);
             PrepareSelfSlopes(4);
         }
 
@@ -531,11 +550,11 @@ internal sealed unsafe class LossEngine<TSimd> : LossEngine
 
             if (self)
             {
-                PairGradientTile.Compute<TSimd, BothEnds>(pairs, terms, sums.From(firstRow), sums.From(pairs.FirstColumn), strip, h);
+                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, sums.From(firstRow), sums.From(pairs.FirstColumn), strip, h);
             }
             else
             {
-                PairGradientTile.Compute<TSimd, RowEnd>(pairs, terms, sums.From(firstRow), default, strip, h);
+                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, sums.From(firstRow), default, strip, h);
             }
 
             ref int columnTurn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];

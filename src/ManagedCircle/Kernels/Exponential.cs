@@ -22,4 +22,17 @@ internal static class Exponential
         power = TSimd.MultiplyAdd(fraction, power, TSimd.Broadcast(C1));
         return TSimd.MultiplyAdd(fraction, power, TSimd.Broadcast(1f));
     }
+
+    /// <summary>The same for four vectors.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<TSimd> PowerOfFraction<TSimd>(Four<TSimd> fraction)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        Four<TSimd> power = Four<TSimd>.MultiplyAdd(fraction, TSimd.Broadcast(C6), TSimd.Broadcast(C5));
+        power = Four<TSimd>.MultiplyAdd(fraction, power, TSimd.Broadcast(C4));
+        power = Four<TSimd>.MultiplyAdd(fraction, power, TSimd.Broadcast(C3));
+        power = Four<TSimd>.MultiplyAdd(fraction, power, TSimd.Broadcast(C2));
+        power = Four<TSimd>.MultiplyAdd(fraction, power, TSimd.Broadcast(C1));
+        return Four<TSimd>.MultiplyAdd(fraction, power, TSimd.Broadcast(1f));
+    }
 }

@@ -25,12 +25,12 @@ internal unsafe struct RunningSums
     };
 
     /// <summary>Makes <paramref name="count"/> sums empty.</summary>
-    public readonly void Clear(int count)
+    public readonly void Clear(int count, float negativeExponent)
     {
         new Span<float>(PositiveSums, count).Clear();
         new Span<float>(NegativeSums, count).Clear();
         new Span<float>(PositiveExponents, count).Fill(PairTerms.EmptyExponent);
-        new Span<float>(NegativeExponents, count).Fill(PairTerms.EmptyExponent);
+        new Span<float>(NegativeExponents, count).Fill(negativeExponent);
     }
 }
 
@@ -66,84 +66,50 @@ internal static unsafe class LogSumExpTile
     /// <summary>Writes the sums of each row of the tile; adds to those of each column where pairs count for both ends.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    public static void Accumulate<TSimd, TEnds>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns)
+    public static void Accumulate<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
     {
-        PairTerms<TSimd> terms = new(pairTerms);
-        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
-        float* lanes = stackalloc float[4 * RowsAtOnce * Layout.SumLanes];
-        RunningSums rowLanes = new()
-        {
-            PositiveSums = lanes,
-            PositiveExponents = lanes + (RowsAtOnce * Layout.SumLanes),
-            NegativeSums = lanes + (2 * RowsAtOnce * Layout.SumLanes),
-            NegativeExponents = lanes + (3 * RowsAtOnce * Layout.SumLanes),
-        };
-        TSimd* negatives = stackalloc TSimd[2 * RowsAtOnce];
-        float* columnSums = columns.NegativeSums, columnExponents = columns.NegativeExponents;
-
+        const int Size = RowsAtOnce * Layout.SumLanes;
+        float* memory = stackalloc float[4 * Size];
+        RunningSums lanes = new() { PositiveSums = memory, PositiveExponents = memory + Size, NegativeSums = memory + (2 * Size), NegativeExponents = memory + (3 * Size) };
+        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent), negativeExponent = TSimd.Broadcast(terms.NegativeExponent);
         for (int row = 0; row < pairs.Rows; row += RowsAtOnce)
         {
-            rowLanes.Clear(RowsAtOnce * Layout.SumLanes);
-            bool anyPositive = false;
-            float* similarities = pairs.Similarities + (row * Layout.TileStride);
-            TSimd label0 = Label<TSimd>(pairs.RowLabels + row), label1 = Label<TSimd>(pairs.RowLabels + row + 1);
-            TSimd label2 = Label<TSimd>(pairs.RowLabels + row + 2), label3 = Label<TSimd>(pairs.RowLabels + row + 3);
+            bool anyMixed = false;
             for (int group = 0; group < Layout.SumLanes; group += TSimd.Lanes)
             {
-                TSimd sum0 = default, sum1 = default, sum2 = default, sum3 = default;
-                TSimd exponent0 = empty, exponent1 = empty, exponent2 = empty, exponent3 = empty;
-                for (int column = pairs.FirstPair(row) + group; column < pairs.Columns; column += Layout.SumLanes)
+                RunningSums ofGroup = lanes.From(group);
+                default(Four<TSimd>).Store(ofGroup.NegativeSums, Layout.SumLanes);
+                default(Four<TSimd>).Store(ofGroup.PositiveSums, Layout.SumLanes);
+                new Four<TSimd>(negativeExponent, negativeExponent, negativeExponent, negativeExponent).Store(ofGroup.NegativeExponents, Layout.SumLanes);
+                new Four<TSimd>(empty, empty, empty, empty).Store(ofGroup.PositiveExponents, Layout.SumLanes);
+                int column = pairs.FirstPair(row) + group;
+                while (column < pairs.Columns)
                 {
-                    TSimd labels = TSimd.Load((float*)pairs.ColumnLabels + column);
-                    TSimd match = TSimd.EqualBits(labels, label0) | TSimd.EqualBits(labels, label1) | TSimd.EqualBits(labels, label2) | TSimd.EqualBits(labels, label3);
-                    TSimd term0, term1, term2, term3, n0, n1, n2, n3;
-                    if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes) && !TSimd.Any(match))
+                    if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                     {
-                        float* s = similarities + column;
-                        term0 = terms.NegativeTerm(TSimd.Load(s), out n0);
-                        term1 = terms.NegativeTerm(TSimd.Load(s + Layout.TileStride), out n1);
-                        term2 = terms.NegativeTerm(TSimd.Load(s + (2 * Layout.TileStride)), out n2);
-                        term3 = terms.NegativeTerm(TSimd.Load(s + (3 * Layout.TileStride)), out n3);
-                    }
-                    else
-                    {
-                        AddPositives<TSimd, TEnds>(pairs, terms, row, column, group, rowLanes, columns, negatives);
-                        anyPositive = true;
-                        (term0, term1, term2, term3) = (negatives[0], negatives[1], negatives[2], negatives[3]);
-                        (n0, n1, n2, n3) = (negatives[4], negatives[5], negatives[6], negatives[7]);
+                        column = AddNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns);
                     }
 
-                    Add(term0, n0, ref sum0, ref exponent0);
-                    Add(term1, n1, ref sum1, ref exponent1);
-                    Add(term2, n2, ref sum2, ref exponent2);
-                    Add(term3, n3, ref sum3, ref exponent3);
-                    if (TEnds.Both)
+                    if (column < pairs.Columns)
                     {
-                        TSimd before = TSimd.Load(columnExponents + column);
-                        TSimd exponent = TSimd.Max(TSimd.Max(TSimd.Max(n0, n1), TSimd.Max(n2, n3)), before);
-                        TSimd sum = TSimd.Scale(TSimd.Load(columnSums + column), before - exponent);
-                        sum += TSimd.Scale(term0, n0 - exponent) + TSimd.Scale(term1, n1 - exponent);
-                        sum += TSimd.Scale(term2, n2 - exponent) + TSimd.Scale(term3, n3 - exponent);
-                        TSimd.Store(sum, columnSums + column);
-                        TSimd.Store(exponent, columnExponents + column);
+                        AddMixed<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns);
+                        anyMixed = true;
+                        column += Layout.SumLanes;
                     }
                 }
-
-                Store(sum0, exponent0, rowLanes, group);
-                Store(sum1, exponent1, rowLanes, group + Layout.SumLanes);
-                Store(sum2, exponent2, rowLanes, group + (2 * Layout.SumLanes));
-                Store(sum3, exponent3, rowLanes, group + (3 * Layout.SumLanes));
             }
 
             for (int i = 0; i < RowsAtOnce && row + i < pairs.Rows; i++)
             {
-                AddLanes(rowLanes.NegativeSums + (i * Layout.SumLanes), rowLanes.NegativeExponents + (i * Layout.SumLanes), rows.NegativeSums + row + i, rows.NegativeExponents + row + i);
-                (rows.PositiveSums[row + i], rows.PositiveExponents[row + i]) = (0, PairTerms.EmptyExponent);
-                if (anyPositive)
+                AddLanes<TForm>(lanes.NegativeSums + (i * Layout.SumLanes), lanes.NegativeExponents + (i * Layout.SumLanes), rows.NegativeSums + row + i, rows.NegativeExponents + row + i);
+                rows.PositiveSums[row + i] = 0;
+                rows.PositiveExponents[row + i] = PairTerms.EmptyExponent;
+                if (anyMixed)
                 {
-                    AddLanes(rowLanes.PositiveSums + (i * Layout.SumLanes), rowLanes.PositiveExponents + (i * Layout.SumLanes), rows.PositiveSums + row + i, rows.PositiveExponents + row + i);
+                    AddLanes<WideForm>(lanes.PositiveSums + (i * Layout.SumLanes), lanes.PositiveExponents + (i * Layout.SumLanes), rows.PositiveSums + row + i, rows.PositiveExponents + row + i);
                 }
             }
         }
@@ -156,84 +122,154 @@ internal static unsafe class LogSumExpTile
     {
         for (int i = 0; i < count; i += TSimd.Lanes)
         {
-            AddInMemory(TSimd.Load(from.PositiveSums + i), TSimd.Load(from.PositiveExponents + i), into.PositiveSums + i, into.PositiveExponents + i);
-            AddInMemory(TSimd.Load(from.NegativeSums + i), TSimd.Load(from.NegativeExponents + i), into.NegativeSums + i, into.NegativeExponents + i);
+            Merge<TSimd>(from.PositiveSums + i, from.PositiveExponents + i, into.PositiveSums + i, into.PositiveExponents + i);
+            Merge<TSimd>(from.NegativeSums + i, from.NegativeExponents + i, into.NegativeSums + i, into.NegativeExponents + i);
         }
     }
 
-    // sum 2^exponent + term 2^n, with the larger of the two exponents.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<TSimd>(TSimd term, TSimd n, ref TSimd sum, ref TSimd exponent)
+    private static void Merge<TSimd>(float* fromSums, float* fromExponents, float* sums, float* exponents)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        TSimd larger = TSimd.Max(exponent, n);
-        sum = TSimd.Scale(sum, exponent - larger) + TSimd.Scale(term, n - larger);
-        exponent = larger;
+        TSimd from = TSimd.Load(fromExponents), into = TSimd.Load(exponents), larger = TSimd.Max(from, into);
+        TSimd.Store(TSimd.Scale(TSimd.Load(sums), into - larger) + TSimd.Scale(TSimd.Load(fromSums), from - larger), sums);
+        TSimd.Store(larger, exponents);
     }
 
-    // Four rows by one vector that holds a positive, or a pair that takes no part. Adds the positives to the sums in memory, and leaves the
-    // negatives' terms [4] and exponents [4], empty where there is none, so that the sums of the negatives go on as in the short way.
+    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. A method of its
+    // own, without calls, so that the sums of the rows stay in registers.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static void AddPositives<TSimd, TEnds>(in TilePairs pairs, in PairTerms<TSimd> terms, int row, int column, int group, in RunningSums rowLanes, in RunningSums columns, TSimd* negatives)
+    private static int AddNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, int row, int column, in RunningSums lanes, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
     {
-        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
-        TSimd labels = TSimd.Load((float*)pairs.ColumnLabels + column);
-        for (int i = 0; i < RowsAtOnce; i++)
+        PairTerms<TSimd, TForm> terms = new(pairTerms);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
+        Four<TSimd> sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.NegativeExponents, Layout.SumLanes);
+        int* labels = pairs.ColumnLabels;
+        int end = pairs.Columns - TSimd.Lanes;
+        float* similarities = pairs.Similarities + (row * Layout.TileStride);
+        float* columnSums = columns.NegativeSums, columnExponents = columns.NegativeExponents;
+        for (; column <= end; column += Layout.SumLanes)
         {
-            TSimd takesPart = pairs.TakesPart<TSimd>(row + i, column);
-            TSimd match = TSimd.EqualBits(labels, Label<TSimd>(pairs.RowLabels + row + i));
-            TSimd positive = match & takesPart, negative = TSimd.AndNot(takesPart, match);
-            TSimd term = terms.MixedTerm(TSimd.Load(pairs.Similarities + ((row + i) * Layout.TileStride) + column), match, out TSimd n);
-            negatives[i] = term & negative;
-            negatives[RowsAtOnce + i] = TSimd.Select(negative, n, empty);
-            if (TSimd.Any(positive))
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load((float*)labels + column)).Any)
             {
-                term &= positive;
-                n = TSimd.Select(positive, n, empty);
-                AddInMemory(term, n, rowLanes.PositiveSums + (i * Layout.SumLanes) + group, rowLanes.PositiveExponents + (i * Layout.SumLanes) + group);
-                if (TEnds.Both)
-                {
-                    AddInMemory(term, n, columns.PositiveSums + column, columns.PositiveExponents + column);
-                }
+                break;
+            }
+
+            if (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes))
+            {
+                break;
+            }
+
+            Four<TSimd> term = terms.NegativeTerm(Four<TSimd>.Load(similarities + column, Layout.TileStride), out Four<TSimd> n);
+            Add<TSimd, TForm>(term, n, ref sum, ref exponent);
+            if (TEnds.Both)
+            {
+                AddToColumn<TSimd, TForm>(term, n, columnSums + column, columnExponents + column);
+            }
+        }
+
+        sum.Store(lanes.NegativeSums, Layout.SumLanes);
+        exponent.Store(lanes.NegativeExponents, Layout.SumLanes);
+        return column;
+    }
+
+    // Four rows by one vector that holds a positive, or a pair that takes no part: the same sums, with what does not belong masked to nothing.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [SkipLocalsInit]
+    private static void AddMixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, int row, int column, in RunningSums lanes, in RunningSums columns)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
+    {
+        MixedPairs<TSimd>.Evaluate<TForm>(pairs, pairTerms, row, column, out MixedPairs<TSimd> mixed);
+        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+        Four<TSimd> exponent = Four<TSimd>.Select(mixed.Negative, mixed.Exponent, empty);
+        Four<TSimd> term = TForm.Narrow ? Four<TSimd>.Scale(mixed.Term, exponent - TSimd.Broadcast(pairTerms.NegativeExponent)) : mixed.Term;
+        term &= mixed.Negative;
+        AddInMemory<TSimd, TForm>(term, exponent, lanes.NegativeSums, lanes.NegativeExponents, Layout.SumLanes);
+        if (TEnds.Both)
+        {
+            AddToColumn<TSimd, TForm>(term, exponent, columns.NegativeSums + column, columns.NegativeExponents + column);
+        }
+
+        if (mixed.Positive.Any)
+        {
+            exponent = Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty);
+            term = mixed.Term & mixed.Positive;
+            AddInMemory<TSimd, WideForm>(term, exponent, lanes.PositiveSums, lanes.PositiveExponents, Layout.SumLanes);
+            if (TEnds.Both)
+            {
+                AddToColumn<TSimd, WideForm>(term, exponent, columns.PositiveSums + column, columns.PositiveExponents + column);
             }
         }
     }
 
-    /// <summary>Adds term 2^n to a vector of sums.</summary>
+    // sum 2^exponent + term 2^n, with the larger of the two exponents. In the narrow form the term is whole, and the exponent stays.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInMemory<TSimd>(TSimd term, TSimd n, float* sums, float* exponents)
+    private static void Add<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, ref Four<TSimd> sum, ref Four<TSimd> exponent)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TForm : struct, IPairForm
     {
-        TSimd sum = TSimd.Load(sums), exponent = TSimd.Load(exponents);
-        Add(term, n, ref sum, ref exponent);
-        TSimd.Store(sum, sums);
-        TSimd.Store(exponent, exponents);
+        if (TForm.Narrow)
+        {
+            sum += term;
+            return;
+        }
+
+        Four<TSimd> larger = Four<TSimd>.Max(exponent, n);
+        sum = Four<TSimd>.Scale(sum, exponent - larger) + Four<TSimd>.Scale(term, n - larger);
+        exponent = larger;
     }
 
+    /// <summary>Adds terms to four vectors of sums, <paramref name="stride"/> numbers apart.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TSimd Label<TSimd>(int* label)
-        where TSimd : unmanaged, ISimd<TSimd> => TSimd.Broadcast(BitConverter.Int32BitsToSingle(*label));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TSimd>(TSimd sum, TSimd exponent, in RunningSums lanes, int index)
+    public static void AddInMemory<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, float* sums, float* exponents, int stride)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TForm : struct, IPairForm
     {
-        TSimd.Store(sum, lanes.NegativeSums + index);
-        TSimd.Store(exponent, lanes.NegativeExponents + index);
+        Four<TSimd> sum = Four<TSimd>.Load(sums, stride), exponent = Four<TSimd>.Load(exponents, stride);
+        Add<TSimd, TForm>(term, n, ref sum, ref exponent);
+        sum.Store(sums, stride);
+        exponent.Store(exponents, stride);
+    }
+
+    // Four terms of each column at once.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddToColumn<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, float* sums, float* exponents)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TForm : struct, IPairForm
+    {
+        if (TForm.Narrow)
+        {
+            TSimd.Store(TSimd.Load(sums) + term.Sum, sums);
+            return;
+        }
+
+        TSimd before = TSimd.Load(exponents), exponent = TSimd.Max(n.Largest, before);
+        TSimd.Store(TSimd.Scale(TSimd.Load(sums), before - exponent) + Four<TSimd>.Scale(term, n - exponent).Sum, sums);
+        TSimd.Store(exponent, exponents);
     }
 
     // The 16 sums of a row in one order for every width: lanes 4 apart first, then 2, then 1.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddLanes(float* sums, float* exponents, float* sum, float* exponent)
+    private static void AddLanes<TForm>(float* sums, float* exponents, float* sum, float* exponent)
+        where TForm : struct, IPairForm
     {
-        Simd128 n0 = Simd128.Load(exponents), n1 = Simd128.Load(exponents + 4), n2 = Simd128.Load(exponents + 8), n3 = Simd128.Load(exponents + 12);
-        Simd128 largest = Simd128.Max(Simd128.Max(n0, n1), Simd128.Max(n2, n3));
+        if (TForm.Narrow)
+        {
+            *sum = RowPacking.SumOfLanes(sums);
+            *exponent = *exponents;
+            return;
+        }
+
+        Four<Simd128> n = Four<Simd128>.Load(exponents, Simd128.Lanes);
+        Simd128 largest = n.Largest;
         largest = Simd128.Max(largest, Simd128.SwapLanes(largest, 2));
         largest = Simd128.Max(largest, Simd128.SwapLanes(largest, 1));
-        Simd128 total = (Simd128.Scale(Simd128.Load(sums), n0 - largest) + Simd128.Scale(Simd128.Load(sums + 4), n1 - largest))
-            + (Simd128.Scale(Simd128.Load(sums + 8), n2 - largest) + Simd128.Scale(Simd128.Load(sums + 12), n3 - largest));
+        Simd128 total = Four<Simd128>.Scale(Four<Simd128>.Load(sums, Simd128.Lanes), n - largest).Sum;
         total += Simd128.SwapLanes(total, 2);
         total += Simd128.SwapLanes(total, 1);
         *sum = Simd128.First(total);

@@ -14,6 +14,8 @@ namespace ManagedCircle.Kernels;
 /// </remarks>
 internal static unsafe class PairGradientTile
 {
+    private const int RowsAtOnce = 4;
+
     /// <summary>Writes dL/ds of every pair of the tile, and 0 where there is no pair.</summary>
     /// <param name="pairs">The tile.</param>
     /// <param name="pairTerms">The loss's constants.</param>
@@ -22,59 +24,103 @@ internal static unsafe class PairGradientTile
     /// <param name="strip">In a triangle, row r is written from column r / strip * strip on: a multiple of 16.</param>
     /// <param name="destination">Receives dL/ds, laid out as the similarities; may be the same memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Compute<TSimd, TEnds>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int strip, float* destination)
+    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int strip, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
     {
-        PairTerms<TSimd> terms = new(pairTerms);
-        float* columnNegatives = columns.NegativeSums, columnNegativeExponents = columns.NegativeExponents;
-        float* columnPositives = columns.PositiveSums, columnPositiveExponents = columns.PositiveExponents;
-        for (int row = 0; row < pairs.Rows; row++)
+        for (int row = 0; row < pairs.Rows; row += RowsAtOnce)
         {
-            TSimd negative = TSimd.Broadcast(rows.NegativeSums[row]), negativeExponent = TSimd.Broadcast(rows.NegativeExponents[row]);
-            TSimd positive = TSimd.Broadcast(rows.PositiveSums[row]), positiveExponent = TSimd.Broadcast(rows.PositiveExponents[row]);
-            TSimd label = TSimd.Broadcast(BitConverter.Int32BitsToSingle(pairs.RowLabels[row]));
-            float* similarities = pairs.Similarities + (row * Layout.TileStride);
-            float* h = destination + (row * Layout.TileStride);
             int column = pairs.FirstPair(row);
-            if (pairs.Triangle)
+            for (int i = 0; pairs.Triangle && i < RowsAtOnce; i++)
             {
-                int start = row / strip * strip;
-                new Span<float>(h + start, column - start).Clear();
+                int start = (row + i) / strip * strip;
+                new Span<float>(destination + ((row + i) * Layout.TileStride) + start, column - start).Clear();
             }
 
-            for (; column < pairs.Columns; column += TSimd.Lanes)
+            while (column < pairs.Columns)
             {
-                TSimd match = TSimd.EqualBits(TSimd.Load((float*)pairs.ColumnLabels + column), label);
-                TSimd value;
-                if (pairs.Whole(row, 1, column, TSimd.Lanes) && !TSimd.Any(match))
+                if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                 {
-                    TSimd term = terms.NegativeTermAndSlope(TSimd.Load(similarities + column), out TSimd n, out TSimd slope);
-                    value = negative * PowersOfTwo.Of(n + negativeExponent);
-                    if (TEnds.Both)
-                    {
-                        value = TSimd.MultiplyAdd(TSimd.Load(columnNegatives + column), PowersOfTwo.Of(n + TSimd.Load(columnNegativeExponents + column)), value);
-                    }
-
-                    value *= term * slope;
-                }
-                else
-                {
-                    TSimd term = terms.MixedTermAndSlope(TSimd.Load(similarities + column), match, out TSimd n, out TSimd slope);
-                    value = TSimd.Select(match, positive, negative) * PowersOfTwo.Of(n + TSimd.Select(match, positiveExponent, negativeExponent));
-                    if (TEnds.Both)
-                    {
-                        TSimd coefficient = TSimd.Select(match, TSimd.Load(columnPositives + column), TSimd.Load(columnNegatives + column));
-                        TSimd exponent = TSimd.Select(match, TSimd.Load(columnPositiveExponents + column), TSimd.Load(columnNegativeExponents + column));
-                        value = TSimd.MultiplyAdd(coefficient, PowersOfTwo.Of(n + exponent), value);
-                    }
-
-                    value *= term * slope;
-                    value &= pairs.TakesPart<TSimd>(row, column);
+                    column = Negatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination);
                 }
 
-                TSimd.Store(value, h + column);
+                if (column < pairs.Columns)
+                {
+                    Mixed<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination);
+                    column += TSimd.Lanes;
+                }
             }
         }
+    }
+
+    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int Negatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
+    {
+        PairTerms<TSimd, TForm> terms = new(pairTerms);
+        Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row), exponent = Four<TSimd>.Broadcast(rows.NegativeExponents + row);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
+        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
+        float* columnCoefficients = columns.NegativeSums, columnExponents = columns.NegativeExponents;
+        int end = pairs.Columns - TSimd.Lanes;
+        destination += row * Layout.TileStride;
+        for (; column <= end; column += TSimd.Lanes)
+        {
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any)
+            {
+                break;
+            }
+
+            if (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes))
+            {
+                break;
+            }
+
+            Four<TSimd> term = terms.NegativeTermAndSlope(Four<TSimd>.Load(similarities + column, Layout.TileStride), out Four<TSimd> n, out Four<TSimd> slope), value;
+            if (TForm.Narrow)
+            {
+                value = TEnds.Both ? coefficient + TSimd.Load(columnCoefficients + column) : coefficient;
+            }
+            else
+            {
+                value = coefficient * Four<TSimd>.PowerOfTwo(n + exponent);
+                if (TEnds.Both)
+                {
+                    value = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column)), TSimd.Load(columnCoefficients + column), value);
+                }
+            }
+
+            (value * (term * slope)).Store(destination + column, Layout.TileStride);
+        }
+
+        return column;
+    }
+
+    // Four rows by one vector that holds a positive, or a pair that takes no part.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    [SkipLocalsInit]
+    private static void Mixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
+    {
+        MixedPairs<TSimd>.Evaluate<TForm>(pairs, pairTerms, row, column, out MixedPairs<TSimd> mixed);
+        Four<TSimd> positive = mixed.Positive;
+        Four<TSimd> coefficient = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.PositiveSums + row), Four<TSimd>.Broadcast(rows.NegativeSums + row));
+        Four<TSimd> exponent = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.PositiveExponents + row), Four<TSimd>.Broadcast(rows.NegativeExponents + row));
+        Four<TSimd> value = coefficient * Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent);
+        if (TEnds.Both)
+        {
+            coefficient = Four<TSimd>.Select(positive, TSimd.Load(columns.PositiveSums + column), TSimd.Load(columns.NegativeSums + column));
+            exponent = Four<TSimd>.Select(positive, TSimd.Load(columns.PositiveExponents + column), TSimd.Load(columns.NegativeExponents + column));
+            value = Four<TSimd>.MultiplyAdd(coefficient, Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent), value);
+        }
+
+        value = value * (mixed.Term * mixed.Slope) & (positive | mixed.Negative);
+        value.Store(destination + (row * Layout.TileStride) + column, Layout.TileStride);
     }
 }

@@ -32,6 +32,29 @@ internal readonly struct PairTerms
         Clamps = options.Clamp != SimilarityClamp.None;
         Lowest = options.Clamp == SimilarityClamp.Both ? -1 : float.NegativeInfinity;
         Highest = Clamps ? 1 : float.PositiveInfinity;
+        (Narrow, NegativeExponent) = NegativeRange(options, scale);
+    }
+
+    // Where the negatives' logits provably lie within 150 powers of two, sums of their exponentials need no running exponent: one constant in the
+    // middle of the range keeps every sum, and every coefficient that divides by it, a normal number. A logit is monotone in s but for the
+    // parabola's vertex and the place where the weight becomes 0, so its range over similarities is that over those and the ends. Unit rows reach
+    // past 1 by rounding only.
+    private static (bool Narrow, float Exponent) NegativeRange(CircleLossOptions options, double scale)
+    {
+        bool circle = options.Weighting == PairWeighting.Circle;
+        double optimum = options.NegativeOptimum, margin = options.NegativeMargin;
+        double highest = options.Clamp != SimilarityClamp.None ? 1 : options.Normalize ? 1.001 : double.PositiveInfinity;
+        double lowest = options.Clamp == SimilarityClamp.Both ? -1 : options.Normalize ? -1.001 : double.NegativeInfinity;
+        double vertex = circle ? (optimum + margin) / 2 : lowest;
+        double least = double.PositiveInfinity, most = double.NegativeInfinity;
+        foreach (double s in (ReadOnlySpan<double>)[lowest, highest, Math.Clamp(vertex, lowest, highest), Math.Clamp(optimum, lowest, highest)])
+        {
+            double weight = circle ? Math.Max(0, s - optimum) : 1;
+            double logit = weight == 0 ? 0 : scale * weight * (s - margin);
+            (least, most) = (Math.Min(least, logit), Math.Max(most, logit));
+        }
+
+        return most - least <= 150 ? (true, (float)Math.Round((least + most) / 2)) : (false, EmptyExponent);
     }
 
     /// <summary>The constants that differ between positives and negatives.</summary>
@@ -53,6 +76,12 @@ internal readonly struct PairTerms
         /// <summary>K0.</summary>
         public readonly float Slope;
     }
+
+    /// <summary>Whether sums of negatives keep one constant exponent.</summary>
+    public readonly bool Narrow;
+
+    /// <summary>The exponent that a sum of negatives begins with, and keeps where <see cref="Narrow"/>.</summary>
+    public readonly float NegativeExponent;
 
     /// <summary>gamma log2(e).</summary>
     public readonly float Scale;
@@ -79,13 +108,55 @@ internal readonly struct PairTerms
     public readonly float Highest;
 }
 
-/// <summary><see cref="PairTerms"/> in vectors.</summary>
-internal readonly struct PairTerms<TSimd>
-    where TSimd : unmanaged, ISimd<TSimd>
+/// <summary>What a kernel need not do for some losses: constants, so that it folds away.</summary>
+internal interface IPairForm
 {
-    private readonly TSimd scale, weightSlope, slopeSlope, lowest, highest;
+    /// <summary>Whether similarities are clamped.</summary>
+    static abstract bool Clamps { get; }
+
+    /// <summary>Whether sums of negatives keep one constant exponent.</summary>
+    static abstract bool Narrow { get; }
+}
+
+/// <summary>No clamp, any range of logits.</summary>
+internal readonly struct WideForm : IPairForm
+{
+    public static bool Clamps => false;
+
+    public static bool Narrow => false;
+}
+
+/// <summary>No clamp, negatives in a narrow range.</summary>
+internal readonly struct NarrowForm : IPairForm
+{
+    public static bool Clamps => false;
+
+    public static bool Narrow => true;
+}
+
+/// <summary>Clamped similarities, any range of logits.</summary>
+internal readonly struct ClampedWideForm : IPairForm
+{
+    public static bool Clamps => true;
+
+    public static bool Narrow => false;
+}
+
+/// <summary>Clamped similarities, negatives in a narrow range.</summary>
+internal readonly struct ClampedNarrowForm : IPairForm
+{
+    public static bool Clamps => true;
+
+    public static bool Narrow => true;
+}
+
+/// <summary><see cref="PairTerms"/> in vectors.</summary>
+internal readonly struct PairTerms<TSimd, TForm>
+    where TSimd : unmanaged, ISimd<TSimd>
+    where TForm : struct, IPairForm
+{
+    private readonly TSimd scale, weightSlope, slopeSlope, lowest, highest, narrowExponent;
     private readonly TSimd positiveWeight, positiveMargin, positiveSlope, negativeWeight, negativeMargin, negativeSlope;
-    private readonly bool clamps;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PairTerms(in PairTerms terms)
@@ -95,72 +166,70 @@ internal readonly struct PairTerms<TSimd>
         slopeSlope = TSimd.Broadcast(terms.SlopeSlope);
         lowest = TSimd.Broadcast(terms.Lowest);
         highest = TSimd.Broadcast(terms.Highest);
+        narrowExponent = TSimd.Broadcast(terms.NegativeExponent);
         positiveWeight = TSimd.Broadcast(terms.Positive.Weight);
         positiveMargin = TSimd.Broadcast(terms.Positive.ScaledMargin);
         positiveSlope = TSimd.Broadcast(terms.Positive.Slope);
         negativeWeight = TSimd.Broadcast(terms.Negative.Weight);
         negativeMargin = TSimd.Broadcast(terms.Negative.ScaledMargin);
         negativeSlope = TSimd.Broadcast(terms.Negative.Slope);
-        clamps = terms.Clamps;
     }
 
-    /// <summary>e^logit of negatives, as p 2^exponent.</summary>
+    /// <summary>p 2^n as one number, less the exponent that the narrow form's sums keep.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TSimd NegativeTerm(TSimd similarity, out TSimd exponent)
-    {
-        TSimd y = Clamped(similarity);
-        return Term(y, Weight(y, negativeWeight), negativeMargin, out exponent);
-    }
+    public Four<TSimd> Whole(Four<TSimd> term, Four<TSimd> n) => Four<TSimd>.Scale(term, n - narrowExponent);
 
-    /// <summary>e^logit of positives where the mask is set and of negatives elsewhere, as p 2^exponent.</summary>
+    /// <summary>e^logit of negatives, as p 2^exponent, or as one number in the narrow form.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TSimd MixedTerm(TSimd similarity, TSimd positive, out TSimd exponent)
+    public Four<TSimd> NegativeTerm(Four<TSimd> similarity, out Four<TSimd> exponent)
     {
-        TSimd y = Clamped(similarity) ^ (positive & TSimd.Broadcast(-0f));
-        TSimd weight = Weight(y, TSimd.Select(positive, positiveWeight, negativeWeight));
-        return Term(y, weight, TSimd.Select(positive, positiveMargin, negativeMargin), out exponent);
+        Four<TSimd> y = Clamped(similarity);
+        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, negativeWeight));
+        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, negativeMargin);
+        Four<TSimd> term = Power(logit, out exponent);
+        return TForm.Narrow ? Whole(term, exponent) : term;
     }
 
     /// <summary>As <see cref="NegativeTerm"/>, and d logit / ds over gamma.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TSimd NegativeTermAndSlope(TSimd similarity, out TSimd exponent, out TSimd slope)
+    public Four<TSimd> NegativeTermAndSlope(Four<TSimd> similarity, out Four<TSimd> exponent, out Four<TSimd> slope)
     {
-        TSimd y = Clamped(similarity);
-        TSimd weight = Weight(y, negativeWeight);
-        slope = Slope(similarity, y, y, weight, negativeSlope);
-        return Term(y, weight, negativeMargin, out exponent);
+        Four<TSimd> y = Clamped(similarity);
+        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, negativeWeight));
+        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, negativeMargin);
+        slope = Gated(Four<TSimd>.MultiplyAdd(y, slopeSlope, negativeSlope), weight, similarity, y);
+        Four<TSimd> term = Power(logit, out exponent);
+        return TForm.Narrow ? Whole(term, exponent) : term;
     }
 
-    /// <summary>As <see cref="MixedTerm"/>, and d logit / ds over gamma.</summary>
+    /// <summary>e^logit of positives where the mask is set and of negatives elsewhere, as p 2^exponent, and d logit / ds over gamma.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public TSimd MixedTermAndSlope(TSimd similarity, TSimd positive, out TSimd exponent, out TSimd slope)
+    public Four<TSimd> MixedTermAndSlope(Four<TSimd> similarity, Four<TSimd> positive, out Four<TSimd> exponent, out Four<TSimd> slope)
     {
-        TSimd sign = positive & TSimd.Broadcast(-0f);
-        TSimd clamped = Clamped(similarity);
-        TSimd y = clamped ^ sign;
-        TSimd weight = Weight(y, TSimd.Select(positive, positiveWeight, negativeWeight));
-        slope = Slope(similarity, clamped, y, weight, TSimd.Select(positive, positiveSlope, negativeSlope)) ^ sign;
-        return Term(y, weight, TSimd.Select(positive, positiveMargin, negativeMargin), out exponent);
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TSimd Clamped(TSimd similarity) => clamps ? TSimd.Max(lowest, TSimd.Min(highest, similarity)) : similarity;
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TSimd Weight(TSimd y, TSimd constant) => TSimd.Max(TSimd.MultiplyAdd(weightSlope, y, constant), default);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TSimd Slope(TSimd similarity, TSimd clamped, TSimd y, TSimd weight, TSimd constant)
-    {
-        TSimd slope = TSimd.MultiplyAdd(slopeSlope, y, constant) & TSimd.LessThan(default, weight);
-        return clamps ? slope & TSimd.Equal(similarity, clamped) : slope;
+        Four<TSimd> sign = positive & TSimd.Broadcast(-0f), clamped = Clamped(similarity), y = clamped ^ sign;
+        Four<TSimd> weight = Four<TSimd>.MultiplyAdd(y, weightSlope, Four<TSimd>.Select(positive, positiveWeight, negativeWeight));
+        weight = Four<TSimd>.Max(default(TSimd), weight);
+        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, Four<TSimd>.Select(positive, positiveMargin, negativeMargin));
+        slope = Four<TSimd>.MultiplyAdd(y, slopeSlope, Four<TSimd>.Select(positive, positiveSlope, negativeSlope));
+        slope = Gated(slope, weight, similarity, clamped) ^ sign;
+        return Power(logit, out exponent);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private TSimd Term(TSimd y, TSimd weight, TSimd scaledMargin, out TSimd exponent)
+    private Four<TSimd> Clamped(Four<TSimd> similarity) => TForm.Clamps ? Four<TSimd>.Max(lowest, Four<TSimd>.Min(highest, similarity)) : similarity;
+
+    // 0 where the weight is 0, and where the similarity is clamped.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Four<TSimd> Gated(Four<TSimd> slope, Four<TSimd> weight, Four<TSimd> similarity, Four<TSimd> clamped)
     {
-        TSimd logit = weight * TSimd.MultiplyAdd(y, scale, scaledMargin);
-        exponent = TSimd.Round(logit);
+        slope &= Four<TSimd>.LessThan(default, weight);
+        return TForm.Clamps ? slope & Four<TSimd>.Equal(similarity, clamped) : slope;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Four<TSimd> Power(Four<TSimd> logit, out Four<TSimd> exponent)
+    {
+        exponent = Four<TSimd>.Round(logit);
         return Exponential.PowerOfFraction(logit - exponent);
     }
 }

@@ -56,9 +56,9 @@ internal static unsafe class QueryFinish
         }
     }
 
-    /// <summary>Multiplies the coefficients by a number, and by one more for each query.</summary>
+    /// <summary>Multiplies the coefficients by a number, and by one more for each query; those of negatives in the narrow form become m 2^e with its exponent.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale<TSimd>(in RunningSums coefficients, int count, float factor, float* factors)
+    public static void Scale<TSimd>(in RunningSums coefficients, int count, in PairTerms terms, float factor, float* factors)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int i = 0; i < count; i += TSimd.Lanes)
@@ -70,21 +70,29 @@ internal static unsafe class QueryFinish
             }
 
             TSimd.Store(TSimd.Load(coefficients.PositiveSums + i) * scale, coefficients.PositiveSums + i);
-            TSimd.Store(TSimd.Load(coefficients.NegativeSums + i) * scale, coefficients.NegativeSums + i);
+            TSimd negative = TSimd.Load(coefficients.NegativeSums + i) * scale;
+            if (terms.Narrow)
+            {
+                TSimd exponent = TSimd.Broadcast(terms.NegativeExponent);
+                negative *= TSimd.PowerOfTwo(TSimd.Load(coefficients.NegativeExponents + i) + exponent);
+                TSimd.Store(default(TSimd) - exponent, coefficients.NegativeExponents + i);
+            }
+
+            TSimd.Store(negative, coefficients.NegativeSums + i);
         }
     }
 
-    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times.</summary>
+    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times. Memory is read and written up to four whole vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddSelfPairs<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        PairTerms<TSimd> terms = new(pairTerms);
-        TSimd all = TSimd.Equal(default, default);
-        for (int i = 0; i < count; i += TSimd.Lanes)
+        PairTerms<TSimd, ClampedWideForm> terms = new(pairTerms);
+        Four<TSimd> all = Four<TSimd>.Equal(default, default);
+        for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
-            TSimd term = terms.MixedTerm(TSimd.Load(similarities + i), all, out TSimd n) * TSimd.Broadcast(times);
-            LogSumExpTile.AddInMemory(term, n, sums.PositiveSums + i, sums.PositiveExponents + i);
+            Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out _) * TSimd.Broadcast(times);
+            LogSumExpTile.AddInMemory<TSimd, WideForm>(term, n, sums.PositiveSums + i, sums.PositiveExponents + i, TSimd.Lanes);
         }
     }
 
@@ -93,13 +101,14 @@ internal static unsafe class QueryFinish
     public static void SelfSlopes<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums coefficients, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        PairTerms<TSimd> terms = new(pairTerms);
-        TSimd all = TSimd.Equal(default, default);
-        for (int i = 0; i < count; i += TSimd.Lanes)
+        PairTerms<TSimd, ClampedWideForm> terms = new(pairTerms);
+        Four<TSimd> all = Four<TSimd>.Equal(default, default);
+        for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
-            TSimd term = terms.MixedTermAndSlope(TSimd.Load(similarities + i), all, out TSimd n, out TSimd slope) * TSimd.Broadcast(times);
-            TSimd coefficient = TSimd.Load(coefficients.PositiveSums + i) * PowersOfTwo.Of(n + TSimd.Load(coefficients.PositiveExponents + i));
-            TSimd.Store(coefficient * term * slope, similarities + i);
+            Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out Four<TSimd> slope);
+            Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + Four<TSimd>.Load(coefficients.PositiveExponents + i, TSimd.Lanes));
+            Four<TSimd> coefficient = Four<TSimd>.Load(coefficients.PositiveSums + i, TSimd.Lanes) * TSimd.Broadcast(times);
+            (coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
         }
     }
 
@@ -120,7 +129,7 @@ internal static unsafe class QueryFinish
         // In two steps, so that t reaches down to the smallest subnormal.
         TSimd distance = TSimd.Select(below, exponent, default(TSimd) - exponent);
         TSimd half = TSimd.Round(distance * TSimd.Broadcast(0.5f));
-        TSimd t = TSimd.Select(below, power, one / power) * PowersOfTwo.Of(half) * PowersOfTwo.Of(distance - half);
+        TSimd t = TSimd.Select(below, power, one / power) * TSimd.PowerOfTwo(half) * TSimd.PowerOfTwo(distance - half);
         TSimd u = one + t;
         sigmoid = TSimd.Select(below, power, one) / u;
 

@@ -36,11 +36,33 @@ internal unsafe struct TilePairs
     /// <summary>Whether every pair of the rows from <paramref name="row"/> on with the columns from <paramref name="column"/> on takes part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly bool Whole(int row, int rows, int column, int lanes) =>
-        row + rows <= Rows && column + lanes <= Columns && (!Triangle || column >= row + rows) && Excluded == null;
+        row + rows <= Rows && column + lanes <= Columns && (!Triangle || column >= row + rows) && (Excluded == null || !Excludes(row, rows, column, lanes));
 
-    /// <summary>The mask of the pairs of one row that take part.</summary>
+    /// <summary>Whether one of the rows is not compared with one of the columns.</summary>
+    [MethodImpl(MethodImplOptions.NoInlining)]
+    public readonly bool Excludes(int row, int rows, int column, int lanes)
+    {
+        bool any = false;
+        for (int i = 0; i < rows; i++)
+        {
+            any |= (uint)(Excluded[row + i] - FirstColumn - column) < (uint)lanes;
+        }
+
+        return any;
+    }
+
+    /// <summary>The masks of the pairs of four rows that take part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly TSimd TakesPart<TSimd>(int row, int column)
+    public readonly Four<TSimd> TakePart<TSimd>(int row, int column)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd index = TSimd.Indices + TSimd.Broadcast(column);
+        TSimd inside = TSimd.LessThan(index, TSimd.Broadcast(Columns));
+        return new(TakesPart(row, index, inside), TakesPart(row + 1, index, inside), TakesPart(row + 2, index, inside), TakesPart(row + 3, index, inside));
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private readonly TSimd TakesPart<TSimd>(int row, TSimd index, TSimd inside)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         if (row >= Rows)
@@ -48,18 +70,11 @@ internal unsafe struct TilePairs
             return default;
         }
 
-        TSimd index = TSimd.Indices + TSimd.Broadcast(column);
-        TSimd mask = TSimd.LessThan(index, TSimd.Broadcast(Columns));
         if (Triangle)
         {
-            mask &= TSimd.LessThan(TSimd.Broadcast(row), index);
+            inside &= TSimd.LessThan(TSimd.Broadcast(row), index);
         }
 
-        if (Excluded != null)
-        {
-            mask = TSimd.AndNot(mask, TSimd.Equal(index, TSimd.Broadcast(Excluded[row] - FirstColumn)));
-        }
-
-        return mask;
+        return Excluded == null ? inside : TSimd.AndNot(inside, TSimd.Equal(index, TSimd.Broadcast(Excluded[row] - FirstColumn)));
     }
 }

@@ -96,7 +96,12 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 BitsToNumber(Simd128 value) => new(Vector128.ConvertToSingle(value.value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Scale(Simd128 value, Simd128 exponent) => value * PowersOfTwo.Of(exponent);
+    public static Simd128 PowerOfTwo(Simd128 exponent) =>
+        new(((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Scale(Simd128 value, Simd128 exponent) =>
+        new(value.value * ((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 SwapLanes(Simd128 value, int step) => new(step switch

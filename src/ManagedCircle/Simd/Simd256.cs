@@ -91,7 +91,12 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
     public static Simd256 BitsToNumber(Simd256 value) => new(Vector256.ConvertToSingle(value.value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Scale(Simd256 value, Simd256 exponent) => value * PowersOfTwo.Of(exponent);
+    public static Simd256 PowerOfTwo(Simd256 exponent) =>
+        new(((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 Scale(Simd256 value, Simd256 exponent) =>
+        new(value.value * ((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 SwapLanes(Simd256 value, int step) => new(step switch

@@ -91,7 +91,12 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 BitsToNumber(Simd512 value) => new(Vector512.ConvertToSingle(value.value.AsInt32()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Scale(Simd512 value, Simd512 exponent) => new(Avx512F.IsSupported ? Avx512F.Scale(value.value, exponent.value) : value.value * PowersOfTwo.Of(new Simd512(exponent.value)).value);
+    public static Simd512 PowerOfTwo(Simd512 exponent) =>
+        new(((Vector512.MaxNative(exponent.value, Vector512.Create(PowersOfTwo.Lowest)) + Vector512.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Scale(Simd512 value, Simd512 exponent) =>
+        Avx512F.IsSupported ? new(Avx512F.Scale(value.value, exponent.value)) : value * PowerOfTwo(exponent);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 SwapLanes(Simd512 value, int step) => new(step switch

@@ -89,7 +89,11 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static SimdScalar BitsToNumber(SimdScalar value) => new(value.Bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdScalar Scale(SimdScalar value, SimdScalar exponent) => value * PowersOfTwo.Of(exponent);
+    public static SimdScalar PowerOfTwo(SimdScalar exponent) =>
+        FromBits(BitConverter.SingleToInt32Bits(float.MaxNative(exponent.value, PowersOfTwo.Lowest) + PowersOfTwo.Bias) << 23);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar Scale(SimdScalar value, SimdScalar exponent) => value * PowerOfTwo(exponent);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar SwapLanes(SimdScalar value, int step) => value;

@@ -90,7 +90,11 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     public static SimdT BitsToNumber(SimdT value) => new(Vector.ConvertToSingle(value.value.As<float, int>()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdT Scale(SimdT value, SimdT exponent) => value * PowersOfTwo.Of(exponent);
+    public static SimdT PowerOfTwo(SimdT exponent) =>
+        new(Vector.ShiftLeft((Vector.MaxNative(exponent.value, new Vector<float>(PowersOfTwo.Lowest)) + new Vector<float>(PowersOfTwo.Bias)).As<float, int>(), 23).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Scale(SimdT value, SimdT exponent) => value * PowerOfTwo(exponent);
 
     // Vector<T> has no shuffle: through memory. Only packing uses it.
     public static SimdT SwapLanes(SimdT value, int step)
