@@ -28,11 +28,11 @@ internal static class Program
         }
         catch (UsageException reason)
         {
-            return Fail(Usage, $"{reason.Message} See: {CommandPath(command.CommandResult)} --help");
+            return Fail(Usage, $"{Sentence(reason)} See: {CommandPath(command.CommandResult)} --help");
         }
-        catch (Exception reason) when (reason is BadInputException or IOException or UnauthorizedAccessException or OutOfMemoryException)
+        catch (Exception reason) when (reason is BadInputException or ArgumentException or IOException or UnauthorizedAccessException or OutOfMemoryException)
         {
-            return Fail(BadInput, reason.Message);
+            return Fail(BadInput, Sentence(reason));
         }
 
         int Fail(int exitCode, string message)
@@ -41,6 +41,9 @@ internal static class Program
             return exitCode;
         }
     }
+
+    /// <summary>A message without the name of a parameter, which the user has never seen.</summary>
+    private static string Sentence(Exception reason) => reason.Message.Split(" (Parameter ")[0];
 
     private static string CommandPath(CommandResult result) => result.Parent is CommandResult ? $"mcircle {result.Command.Name}" : "mcircle";
 }

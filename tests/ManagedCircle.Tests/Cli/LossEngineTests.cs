@@ -121,6 +121,21 @@ public sealed class LossEngineTests : IDisposable
     }
 
     [Theory]
+    [InlineData("false", new float[] { 3, -6, 0, 0, 0, 0 })]
+    [InlineData("true", new float[] { 1, -1, 0, 0, 0, 0 })]
+    public void Float32_writes_similarities_too(string normalize, float[] expected)
+    {
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats("(3, 2)", 3, 0, 0, 4, 0, 0));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(1, 1, 2));
+        File.WriteAllBytes(directory["R.npy"], NpyBytes.Floats("(2, 2)", 1, 0, -2, 0));
+        File.WriteAllBytes(directory["r.npy"], NpyBytes.Labels(1, 2));
+
+        Run($"{WithReferences} --normalize {normalize} --similarities-out {directory["S.npy"]}");
+
+        Assert.Equal(expected, Read<float>("S.npy", 3, 2));
+    }
+
+    [Theory]
     [InlineData("float64")]
     [InlineData("float32")]
     public void An_empty_batch_has_loss_0(string precision)

@@ -98,13 +98,27 @@ public sealed class TrainCommandTests : IDisposable
     [Fact]
     public void Rows_without_pairs_are_bad_input_and_save_nothing()
     {
-        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats("(4, 1)", 1, 2, 3, 4));
-        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(1, 2, 3, 4));
+        ExpectBadInput("0 classes with two or more training rows: expected at least 2", [], []);
+        ExpectBadInput("0 classes with two or more training rows: expected at least 2", [1, 2, 3, 4], [1, 2, 3, 4]);
+    }
 
-        CommandRun run = CommandRun.Of($"train --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --dimension 1 --save {directory["W.npy"]}");
+    [Fact]
+    public void Rows_whose_projection_overflows_are_bad_input_and_save_nothing()
+    {
+        ExpectBadInput("holds NaN or infinity: expected finite numbers.", [.. Enumerable.Repeat(float.MaxValue, 40 * 64)], [.. Enumerable.Range(0, 40).Select(i => i % 2L)]);
+    }
+
+    private void ExpectBadInput(string reason, float[] rows, long[] labels)
+    {
+        int dimension = rows.Length / Math.Max(1, labels.Length);
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats($"({labels.Length}, {Math.Max(1, dimension)})", rows));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(labels));
+
+        CommandRun run = CommandRun.Of($"train --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --dimension {Math.Max(1, dimension)} --save {directory["W.npy"]}");
 
         Assert.Equal((1, ""), (run.ExitCode, run.Output));
-        Assert.StartsWith("mcircle: 0 classes with two or more training rows: expected at least 2", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith("mcircle: ", run.Error, StringComparison.Ordinal);
+        Assert.EndsWith($"{reason}{Environment.NewLine}", run.Error, StringComparison.Ordinal);
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 

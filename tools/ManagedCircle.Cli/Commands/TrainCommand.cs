@@ -63,6 +63,7 @@ internal static class TrainCommand
         using OutputFiles files = new();
         Stream? saved = command.GetValue(Save) is string path ? files.Create(path) : null;
         Random random = new(seed);
+        BalancedBatches batches = new(training, random);
         Projection projection = Projection.Draw(training.Dimension, dimension, random);
         List<Row> results =
         [
@@ -72,7 +73,7 @@ internal static class TrainCommand
         ];
         (double loss, TimeSpan lossTime) = (double.NaN, TimeSpan.Zero);
         Terminal.ShowProgress(command.InvocationConfiguration.Error, "training", steps, stepDone =>
-            (loss, lossTime) = Trainer.Train(projection, training, options, steps, random, stepDone));
+            (loss, lossTime) = Trainer.Train(projection, training, batches, options, steps, stepDone));
         results.Add(Row.Measure("projection after", projection.Apply(test)));
 
         if (saved is not null)

@@ -13,7 +13,7 @@ internal sealed class SimdEngine(CircleLoss loss, ExecutionOptions execution) : 
         }
         catch (Exception error) when (error is ArgumentException or PlatformNotSupportedException)
         {
-            throw new UsageException(error.Message.Split(" (Parameter ")[0]);
+            throw new UsageException(error.Message);
         }
     }
 

@@ -10,10 +10,10 @@ internal static class Trainer
 
     /// <summary>Moves the projection's weights down the loss for so many batches; the learning rate falls to 0 as half a cosine.</summary>
     /// <returns>The loss of the last batch, and the time spent inside the loss.</returns>
-    public static (double Loss, TimeSpan LossTime) Train(Projection projection, LabeledRows rows, CircleLossOptions options, int steps, Random random, Action stepDone)
+    public static (double Loss, TimeSpan LossTime) Train(
+        Projection projection, LabeledRows rows, BalancedBatches batches, CircleLossOptions options, int steps, Action stepDone)
     {
         using CircleLoss loss = new(options);
-        BalancedBatches batches = new(rows, random);
         Adam adam = new(projection.Weights);
         (double last, TimeSpan lossTime) = (double.NaN, TimeSpan.Zero);
         for (int step = 0; step < steps; step++)
