@@ -1,4 +1,6 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
+using System.Runtime.Intrinsics;
 using System.Text.Json;
 using ManagedCircle.Cli.Npy;
 using ManagedCircle.Reference;
@@ -197,9 +199,24 @@ public sealed class LossEngineTests : IDisposable
     [Theory]
     [InlineData("scalar")]
     [InlineData("vectort")]
-    public void The_vectors_that_were_asked_for_ran(string isa)
+    [InlineData("vector128")]
+    [InlineData("vector256")]
+    [InlineData("vector512")]
+    public void The_vectors_asked_for_run_where_the_hardware_has_them(string isa)
     {
-        Assert.Equal(isa, Run($"{Self} --isa {isa}").GetProperty("isa").GetString());
+        bool hardware = isa switch
+        {
+            "scalar" => true,
+            "vectort" => Vector.IsHardwareAccelerated,
+            "vector128" => Vector128.IsHardwareAccelerated,
+            "vector256" => Vector256.IsHardwareAccelerated,
+            _ => Vector512.IsHardwareAccelerated,
+        };
+
+        CommandRun run = CommandRun.Of($"{Self} --isa {isa}");
+
+        Assert.Equal(hardware ? 0 : 2, run.ExitCode);
+        Assert.Contains(hardware ? $"\"isa\":\"{isa}\"" : "mcircle: SimdWidth is Vector", run.Output + run.Error, StringComparison.Ordinal);
     }
 
     private static JsonElement Run(string line)
