@@ -137,6 +137,20 @@ public sealed class LossEngineTests : IDisposable
         Assert.Equal(expected, Read<float>("S.npy", 3, 2));
     }
 
+    [Fact]
+    public void Similarities_that_are_written_in_parts_are_in_their_places()
+    {
+        const int Count = 2_100; // 4.4 million similarities, where 4.2 are computed at once
+        float[] rows = [.. Enumerable.Range(0, Count).Select(i => (float)i)];
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats($"({Count}, 1)", rows));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(new long[Count]));
+
+        Run($"{Self} --normalize false --similarities-out {directory["S.npy"]}");
+
+        float[] similarities = Read<float>("S.npy", Count, Count);
+        Assert.True(Enumerable.Range(0, Count * Count).All(i => similarities[i] == rows[i / Count] * rows[i % Count]));
+    }
+
     [Theory]
     [InlineData("float64")]
     [InlineData("float32")]
