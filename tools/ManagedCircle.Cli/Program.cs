@@ -1,1 +1,49 @@
-return 0;
+using System.CommandLine;
+using System.CommandLine.Invocation;
+using System.CommandLine.Parsing;
+using ManagedCircle.Cli.Commands;
+
+namespace ManagedCircle.Cli;
+
+/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad, 2 usage.</summary>
+internal static class Program
+{
+    private const int BadInput = 1, Usage = 2;
+
+    public static int Main(string[] arguments) => Run(arguments, Console.Out, Console.Error);
+
+    /// <summary>Runs one command line; whatever goes wrong with its input is one line on <paramref name="error"/>.</summary>
+    public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
+    {
+        RootCommand root = new("Circle loss and its exact gradients, on the CPU.") { LossCommand.Create(), TrainCommand.Create() };
+        ParseResult command = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
+        if (command.Action is ParseErrorAction)
+        {
+            return Fail(Usage, $"{command.Errors[0].Message} See: {CommandPath(command.CommandResult)} --help");
+        }
+
+        try
+        {
+            return command.Invoke(new InvocationConfiguration { Output = output, Error = error, EnableDefaultExceptionHandler = false });
+        }
+        catch (UsageException reason)
+        {
+            return Fail(Usage, $"{Sentence(reason)} See: {CommandPath(command.CommandResult)} --help");
+        }
+        catch (Exception reason) when (reason is BadInputException or ArgumentException or IOException or UnauthorizedAccessException or OutOfMemoryException)
+        {
+            return Fail(BadInput, Sentence(reason));
+        }
+
+        int Fail(int exitCode, string message)
+        {
+            error.WriteLine($"mcircle: {new string([.. message.Select(c => char.IsControl(c) ? ' ' : c)])}");
+            return exitCode;
+        }
+    }
+
+    /// <summary>A message without the name of a parameter, which the user has never seen.</summary>
+    private static string Sentence(Exception reason) => reason.Message.Split(" (Parameter ")[0];
+
+    private static string CommandPath(CommandResult result) => result.Parent is CommandResult ? $"mcircle {result.Command.Name}" : "mcircle";
+}

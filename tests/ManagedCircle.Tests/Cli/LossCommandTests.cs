@@ -1,0 +1,220 @@
+using System.CommandLine;
+using System.Text.Json;
+using ManagedCircle.Cli;
+using ManagedCircle.Cli.Commands;
+using Xunit;
+
+namespace ManagedCircle.Tests.Cli;
+
+/// <summary>What <c>mcircle loss</c> takes, and what it says to what it cannot take. What it computes is in the tests of its engines.</summary>
+public sealed class LossCommandTests : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    public LossCommandTests()
+    {
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats("(3, 2)", 1, 0, 0, 1, 1, 1));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(1, 1, 2));
+    }
+
+    private string Batch => $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]}";
+
+    public void Dispose() => directory.Dispose();
+
+    public static TheoryData<string> OptionLines => [.. Options.Keys];
+
+    private static readonly Dictionary<string, CircleLossOptions> Options = new()
+    {
+        [""] = CircleLossOptions.Paper,
+        ["--preset paper"] = CircleLossOptions.Paper,
+        ["--preset keras"] = CircleLossOptions.Keras,
+        ["--preset tensorflow-similarity"] = CircleLossOptions.TensorFlowSimilarity,
+        ["--preset pytorch-metric-learning"] = CircleLossOptions.PyTorchMetricLearning,
+        ["--preset fast-reid"] = CircleLossOptions.FastReId,
+        ["--preset paper-global"] = CircleLossOptions.PaperGlobal,
+        ["--preset class-level"] = CircleLossOptions.ClassLevel,
+        ["--gamma 256"] = new() { Gamma = 256 },
+        ["--gamma 1e3"] = new() { Gamma = 1000 },
+        ["--margin 0.25"] = new() { Margin = 0.25 },
+        ["--margin -0.25"] = new() { Margin = -0.25 },
+        ["--alpha circle"] = new() { Weighting = PairWeighting.Circle },
+        ["--alpha constant"] = new() { Weighting = PairWeighting.Constant },
+        ["--preset keras --alpha-gradient detached"] = CircleLossOptions.Keras with { WeightGradient = WeightGradient.Detached },
+        ["--alpha-gradient attached"] = new() { WeightGradient = WeightGradient.Attached },
+        ["--preset keras --normalize true"] = CircleLossOptions.Keras with { Normalize = true },
+        ["--normalize false"] = new() { Normalize = false },
+        ["--preset keras --clamp none"] = CircleLossOptions.Keras with { Clamp = SimilarityClamp.None },
+        ["--clamp max1"] = new() { Clamp = SimilarityClamp.AtMostOne },
+        ["--clamp both"] = new() { Clamp = SimilarityClamp.Both },
+        ["--preset paper-global --scope query"] = CircleLossOptions.PaperGlobal with { Scope = LossScope.PerQuery },
+        ["--scope batch"] = new() { Scope = LossScope.Batch },
+        ["--preset tensorflow-similarity --combine joint"] = CircleLossOptions.TensorFlowSimilarity with { Combination = LossCombination.Joint },
+        ["--combine separate"] = new() { Combination = LossCombination.Separate },
+        ["--diagonal keep"] = new() { SelfDiagonal = DiagonalPairs.Kept, ReferenceDiagonal = DiagonalPairs.Kept },
+        ["--diagonal remove"] = new() { SelfDiagonal = DiagonalPairs.Removed, ReferenceDiagonal = DiagonalPairs.Removed },
+        ["--reduction none"] = new() { Reduction = LossReduction.None },
+        ["--reduction sum"] = new() { Reduction = LossReduction.Sum },
+        ["--reduction mean"] = new() { Reduction = LossReduction.Mean },
+        ["--denominator all"] = new() { Denominator = MeanDenominator.All },
+        ["--preset keras --denominator valid"] = CircleLossOptions.Keras with { Denominator = MeanDenominator.Valid },
+        ["--denominator nonzero"] = new() { Denominator = MeanDenominator.Nonzero },
+        ["--denominator weights"] = new() { Denominator = MeanDenominator.Weights },
+        ["--denominator weights-nonzero"] = new() { Denominator = MeanDenominator.NonzeroWeights },
+        ["--output-scale 1"] = new() { OutputScale = OutputScale.One },
+        ["--output-scale inverse-gamma"] = new() { OutputScale = OutputScale.InverseGamma },
+        ["--ignore-label -1"] = new() { IgnoreLabel = -1 },
+        ["--ignore-label 9223372036854775807"] = new() { IgnoreLabel = long.MaxValue },
+        ["--gamma 32 --preset fast-reid"] = CircleLossOptions.FastReId with { Gamma = 32 },
+    };
+
+    [Theory]
+    [MemberData(nameof(OptionLines))]
+    public void Every_choice_is_an_option_over_a_preset(string line)
+    {
+        Assert.Equal(Options[line], LossCommand.ReadOptions(Parse(line)));
+    }
+
+    public static TheoryData<string> ExecutionLines => [.. Executions.Keys];
+
+    private static readonly Dictionary<string, ExecutionOptions> Executions = new()
+    {
+        [""] = new(),
+        ["--threads 7"] = new() { Threads = 7 },
+        ["--max-workspace-mb 0"] = new() { MaxWorkspaceBytes = 0 },
+        ["--max-workspace-mb 3000"] = new() { MaxWorkspaceBytes = 3000L * 1024 * 1024 },
+        ["--isa auto"] = new() { SimdWidth = SimdWidth.Auto },
+        ["--isa vector512"] = new() { SimdWidth = SimdWidth.Vector512 },
+        ["--isa vector256"] = new() { SimdWidth = SimdWidth.Vector256 },
+        ["--isa vector128"] = new() { SimdWidth = SimdWidth.Vector128 },
+        ["--isa vectort"] = new() { SimdWidth = SimdWidth.VectorT },
+        ["--isa scalar"] = new() { SimdWidth = SimdWidth.Scalar },
+    };
+
+    [Theory]
+    [MemberData(nameof(ExecutionLines))]
+    public void The_run_is_chosen_by_options(string line)
+    {
+        Assert.Equal(Executions[line], LossCommand.ReadExecution(Parse(line)));
+    }
+
+    [Theory]
+    [InlineData("", "mcircle --help")]
+    [InlineData("los", "mcircle --help")]
+    [InlineData("loss", "'--embeddings' is required. See: mcircle loss --help")]
+    [InlineData("loss --embeddings X.npy", "'--labels' is required")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --unknown 1", "'--unknown'")]
+    [InlineData("loss --embeddings X.npy --labels y.npy rest", "'rest'")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gamma", "--gamma")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1 --gamma 2", "--gamma")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gamma 0", "--gamma is '0': expected a finite number above 0.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gamma -80", "--gamma is '-80': expected a finite number above 0.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1e999", "--gamma is '1e999': expected a finite number above 0.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --margin NaN", "--margin is 'NaN': expected a finite number.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --margin wide", "--margin is 'wide': expected a finite number.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --clamp one", "--clamp is 'one': expected none|max1|both.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --preset Keras", "--preset is 'Keras': expected paper|keras|")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --normalize perhaps", "'perhaps'")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --precision float16", "--precision is 'float16': expected float32|float64.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --threads 0", "--threads is '0': expected a whole number of at least 1.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --repeat -1", "--repeat is '-1': expected a whole number of at least 0.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --max-workspace-mb 1.5", "--max-workspace-mb is '1.5': expected a whole number of at least 0.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --ignore-label 9223372036854775808", "--ignore-label is '9223372036854775808': expected a whole number.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --references R.npy", "--references and --reference-labels belong together.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --reference-labels r.npy", "--references and --reference-labels belong together.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --reference-gradient-out dR.npy", "--reference-gradient-out needs --references.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --weights w.npy --scope batch", "--weights needs --scope query")]
+    public void A_line_that_makes_no_sense_is_a_usage_error(string line, string reason)
+    {
+        CommandRun run = CommandRun.Of(line);
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal("", run.Output);
+        Assert.StartsWith("mcircle: ", run.Error, StringComparison.Ordinal);
+        Assert.Contains(reason, run.Error, StringComparison.Ordinal);
+        Assert.Equal(1, run.Error.Count(c => c == '\n'));
+    }
+
+    [Theory]
+    [InlineData("--help")]
+    [InlineData("loss --help")]
+    [InlineData("train --help")]
+    public void Help_is_no_error(string line)
+    {
+        CommandRun run = CommandRun.Of(line);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Contains("Usage:", run.Output, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("float32")]
+    [InlineData("float64")]
+    public void Bad_input_is_one_line_that_names_the_file(string precision)
+    {
+        File.WriteAllBytes(directory["wide.npy"], NpyBytes.Floats("(1, 3)", 1, 2, 3));
+        File.WriteAllBytes(directory["one.npy"], NpyBytes.Labels(1));
+        File.WriteAllBytes(directory["nan.npy"], NpyBytes.Floats("(3, 2)", 1, 2, 3, 4, 5, float.NaN));
+        File.WriteAllBytes(directory["w.npy"], NpyBytes.Floats("(2,)", 1, 2));
+
+        Expect("missing.npy", "no such file", $"--embeddings {directory["missing.npy"]} --labels {directory["y.npy"]}");
+        Expect("nan.npy", $"row 2, column 1 holds NaN: expected a finite {precision}", $"--embeddings {directory["nan.npy"]} --labels {directory["y.npy"]}");
+        Expect("one.npy", $"1 labels: expected 3, one per row of {directory["X.npy"]}", $"--embeddings {directory["X.npy"]} --labels {directory["one.npy"]}");
+        Expect("w.npy", $"2 weights: expected 3, one per row of {directory["X.npy"]}", $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --weights {directory["w.npy"]}");
+        Expect(
+            "wide.npy",
+            $"rows of dimension 3: expected 2, as in {directory["X.npy"]}",
+            $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --references {directory["wide.npy"]} --reference-labels {directory["one.npy"]}");
+
+        void Expect(string file, string reason, string line)
+        {
+            Assert.Equal(
+                new CommandRun(1, "", $"mcircle: {directory[file]}: {reason}{Environment.NewLine}"),
+                CommandRun.Of($"loss {line} --precision {precision}"));
+        }
+    }
+
+    [Fact]
+    public void A_name_that_cannot_be_written_leaves_no_file_at_all()
+    {
+        CommandRun run = CommandRun.Of($"{Batch} --gradient-out {directory["dX.npy"]} --losses-out {directory[Path.Combine("missing", "L.npy")]}");
+
+        Assert.Equal((1, ""), (run.ExitCode, run.Output));
+        Assert.StartsWith($"mcircle: {directory[Path.Combine("missing", "L.npy")]}: cannot be written: ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["X.npy", "y.npy"], directory.Names);
+    }
+
+    [Fact]
+    public void One_name_for_two_outputs_is_a_usage_error()
+    {
+        CommandRun run = CommandRun.Of($"{Batch} --gradient-out {directory["Z.npy"]} --losses-out {directory["Z.npy"]}");
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.Equal(["X.npy", "y.npy"], directory.Names);
+    }
+
+    [Fact]
+    public void A_file_name_may_begin_with_an_at_sign()
+    {
+        CommandRun run = CommandRun.Of("loss --embeddings @X.npy --labels y.npy");
+
+        Assert.Equal((1, $"mcircle: @X.npy: no such file{Environment.NewLine}"), (run.ExitCode, run.Error));
+    }
+
+    [Fact]
+    public void A_number_that_JSON_cannot_hold_is_a_string()
+    {
+        using StringWriter output = new();
+
+        Terminal.WriteJson(output, new { Loss = double.NaN, Most = double.PositiveInfinity, Least = double.NegativeInfinity, Count = 1.5 });
+
+        Assert.Equal("""{"loss":"NaN","most":"Infinity","least":"-Infinity","count":1.5}""" + Environment.NewLine, output.ToString());
+        Assert.Equal(JsonValueKind.String, JsonDocument.Parse(output.ToString()).RootElement.GetProperty("loss").ValueKind);
+    }
+
+    private static ParseResult Parse(string line)
+    {
+        ParseResult command = LossCommand.Create().Parse($"--embeddings X.npy --labels y.npy {line}");
+        Assert.Empty(command.Errors);
+        return command;
+    }
+}

@@ -1,0 +1,53 @@
+using System.CommandLine;
+using System.Globalization;
+
+namespace ManagedCircle.Cli.Commands;
+
+/// <summary>The kinds of option that commands are made of; each says in its error what it expected.</summary>
+internal static class CommandOption
+{
+    /// <summary>The name of a file.</summary>
+    public static Option<string?> File(string name, string file, string description) => new(name) { Description = description, HelpName = file };
+
+    /// <summary>One of a few words.</summary>
+    public static Option<T?> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
+        where T : struct
+    {
+        string form = string.Join('|', choices.Select(choice => choice.Word));
+        return Parsed<T>(name, form, description, form, word => Array.FindIndex(choices, choice => choice.Word == word) is >= 0 and int index ? choices[index].Value : null);
+    }
+
+    /// <summary>A finite number.</summary>
+    public static Option<double?> Number(string name, string letter, string description, bool positive = false) =>
+        Parsed<double>(name, letter, description, positive ? "a finite number above 0" : "a finite number", word =>
+            double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (value > 0 || !positive) ? value : null);
+
+    /// <summary>A whole number from <paramref name="least"/> up.</summary>
+    public static Option<int?> Count(string name, string letter, string description, int least) =>
+        Parsed<int>(name, letter, description, $"a whole number of at least {least}", word =>
+            int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least ? value : null);
+
+    /// <summary>Any whole number of 64 bits.</summary>
+    public static Option<long?> Label(string name, string letter, string description) =>
+        Parsed<long>(name, letter, description, "a whole number", word =>
+            long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null);
+
+    private static Option<T?> Parsed<T>(string name, string form, string description, string expected, Func<string, T?> parse)
+        where T : struct => new(name)
+        {
+            Description = description,
+            HelpName = form,
+            Arity = ArgumentArity.ExactlyOne,
+            CustomParser = result =>
+            {
+                string word = result.Tokens[0].Value;
+                T? value = parse(word);
+                if (value is null)
+                {
+                    result.AddError($"{name} is '{word}': expected {expected}.");
+                }
+
+                return value;
+            },
+        };
+}

@@ -1,0 +1,22 @@
+using System.Globalization;
+using Spectre.Console;
+
+namespace ManagedCircle.Cli.Loss;
+
+/// <summary>What <c>mcircle loss</c> says; the names and their order are a contract.</summary>
+internal sealed record LossReport(
+    double? Loss, long WorkspaceBytes, int Queries, int References, int Dimension, int Valid, int Nonzero, string Precision, string Isa, int Threads, double Milliseconds)
+{
+    /// <summary>The same for people.</summary>
+    public Table ToTable()
+    {
+        Table table = new Table().AddColumns("", "").HideHeaders();
+        table.AddRow("loss", Loss is double loss ? loss.ToString("G9", CultureInfo.InvariantCulture) : "not reduced");
+        table.AddRow("queries", $"{Queries}, of which {Valid} valid and {Nonzero} with a loss above 0");
+        table.AddRow("references", $"{References}");
+        table.AddRow("dimension", $"{Dimension}");
+        table.AddRow("run", $"{Precision}, {Isa}, {Threads} thread{(Threads == 1 ? "" : "s")}, {WorkspaceBytes / 1e6:F1} MB of workspace");
+        table.AddRow("time", $"{Milliseconds:F3} ms");
+        return table;
+    }
+}

@@ -1,0 +1,97 @@
+using System.Buffers.Binary;
+using System.Globalization;
+using System.Text;
+using System.Text.RegularExpressions;
+
+namespace ManagedCircle.Cli.Npy;
+
+/// <summary>What stands before the numbers of a NumPy <c>.npy</c> file: their type, order and shape.</summary>
+/// <param name="Type">NumPy's name of the element type, such as <c>&lt;f4</c>.</param>
+/// <param name="FortranOrder">Whether the first index runs fastest.</param>
+/// <param name="Shape">The length of each axis.</param>
+/// <remarks>
+/// A file begins with <c>\x93NUMPY</c>, two bytes of version, and the length of a Python dictionary in 2 bytes (version 1) or 4 (versions 2 and 3),
+/// little-endian; the dictionary follows, padded with spaces so that the numbers start at a multiple of 64. Source: NumPy Enhancement Proposal 1.
+/// </remarks>
+internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOnlyList<int> Shape)
+{
+    // The dictionary of a plain array takes about a hundred bytes.
+    private const int LongestDictionary = 1 << 16;
+    private const int Alignment = 64;
+
+    private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
+
+    /// <summary>Reads up to the first number.</summary>
+    /// <exception cref="BadInputException">This is no .npy file, or one that is broken or of another kind.</exception>
+    public static NpyHeader Read(Stream stream, string path)
+    {
+        byte[] start = Take(8);
+        if (!start.AsSpan().StartsWith(Magic))
+        {
+            throw new BadInputException(path, "no .npy file: expected it to begin with \\x93NUMPY");
+        }
+
+        (byte major, byte minor) = (start[6], start[7]);
+        if (major is < 1 or > 3 || minor != 0)
+        {
+            throw new BadInputException(path, $".npy version {major}.{minor}: expected 1.0, 2.0 or 3.0");
+        }
+
+        uint length = major == 1 ? BinaryPrimitives.ReadUInt16LittleEndian(Take(2)) : BinaryPrimitives.ReadUInt32LittleEndian(Take(4));
+        return length <= LongestDictionary
+            ? Parse(Encoding.Latin1.GetString(Take((int)length)), path)
+            : throw new BadInputException(path, $"a header of {length} bytes: expected at most {LongestDictionary}");
+
+        byte[] Take(int count)
+        {
+            byte[] bytes = new byte[count];
+            return stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false) == count
+                ? bytes
+                : throw new BadInputException(path, "truncated: the file ends within its header");
+        }
+    }
+
+    /// <summary>The bytes of a version 1 header.</summary>
+    public byte[] ToBytes()
+    {
+        string dictionary = $"{{'descr': '{Type}', 'fortran_order': {(FortranOrder ? "True" : "False")}, 'shape': {ShapeText}, }}";
+        int prefix = Magic.Length + 4;
+        int total = (prefix + dictionary.Length + 1 + Alignment - 1) / Alignment * Alignment;
+
+        byte[] bytes = new byte[total];
+        bytes.AsSpan().Fill((byte)' ');
+        Magic.CopyTo(bytes);
+        (bytes[6], bytes[7]) = (1, 0);
+        BinaryPrimitives.WriteUInt16LittleEndian(bytes.AsSpan(8), (ushort)(total - prefix));
+        Encoding.Latin1.GetBytes(dictionary, bytes.AsSpan(prefix));
+        bytes[^1] = (byte)'\n';
+        return bytes;
+    }
+
+    /// <summary>The shape as NumPy writes it.</summary>
+    public string ShapeText => Shape.Count == 1 ? $"({Shape[0]},)" : $"({string.Join(", ", Shape)})";
+
+    private static NpyHeader Parse(string dictionary, string path)
+    {
+        Match match = Dictionary().Match(dictionary);
+        if (match.Groups["type"].Captures.Count != 1 || match.Groups["fortran"].Captures.Count != 1 || match.Groups["shape"].Captures.Count != 1)
+        {
+            throw new BadInputException(path, "a header that cannot be read: expected {'descr': '...', 'fortran_order': ..., 'shape': (...)}");
+        }
+
+        int[] shape = [.. match.Groups["axis"].Captures.Select(axis => int.TryParse(axis.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int length)
+            ? length
+            : throw new BadInputException(path, $"an axis of {axis.Value}: expected at most {int.MaxValue}"))];
+        return new NpyHeader(match.Groups["type"].Value, match.Groups["fortran"].Value == "True", shape);
+    }
+
+    // The three entries in any order, each followed by a comma or the closing brace. A type is a name, or a list of fields.
+    [GeneratedRegex("""
+        ^\{\s*(?:(?:
+            'descr'\s*:\s*(?:'(?<type>[^']*)'|(?<type>\[[^{}]*\]))
+          | 'fortran_order'\s*:\s*(?<fortran>True|False)
+          | 'shape'\s*:\s*(?<shape>\((?:\s*(?<axis>[0-9]+)\s*,)*(?:\s*(?<axis>[0-9]+))?\s*\))
+        )\s*(?:,\s*|(?=\})))*\}\s*$
+        """, RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
+    private static partial Regex Dictionary();
+}

@@ -1,0 +1,36 @@
+namespace ManagedCircle.Cli.Training;
+
+/// <summary>Rows and the class of each.</summary>
+/// <param name="Values">Rows, shape [count, dimension], row-major.</param>
+/// <param name="Labels">The class of each row, shape [count].</param>
+/// <param name="Dimension">Numbers in a row.</param>
+internal sealed record LabeledRows(float[] Values, long[] Labels, int Dimension)
+{
+    // The split stays the same for every seed of the training, so that its results can be compared.
+    private const int SplitSeed = 20;
+
+    /// <summary>How many rows there are.</summary>
+    public int Count => Labels.Length;
+
+    /// <summary>Splits the rows at random, always in the same way: the first <paramref name="trainingCount"/> of a shuffle, and the others.</summary>
+    public (LabeledRows Training, LabeledRows Test) Split(int trainingCount)
+    {
+        int[] order = [.. Enumerable.Range(0, Count)];
+        new Random(SplitSeed).Shuffle(order);
+        return (Take(order.AsSpan(0, trainingCount)), Take(order.AsSpan(trainingCount)));
+    }
+
+    /// <summary>Takes the rows of the given numbers, in their order.</summary>
+    public LabeledRows Take(ReadOnlySpan<int> rows)
+    {
+        float[] values = new float[rows.Length * Dimension];
+        long[] labels = new long[rows.Length];
+        for (int i = 0; i < rows.Length; i++)
+        {
+            Values.AsSpan(rows[i] * Dimension, Dimension).CopyTo(values.AsSpan(i * Dimension));
+            labels[i] = Labels[rows[i]];
+        }
+
+        return new LabeledRows(values, labels, Dimension);
+    }
+}
