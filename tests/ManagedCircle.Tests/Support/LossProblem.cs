@@ -19,6 +19,12 @@ public sealed record LossProblem
 
     public ReferenceTerms Terms { get; init; } = new();
 
+    /// <summary>How to make it again.</summary>
+    public string Name { get; init; } = "";
+
+    /// <summary>Numbers in a row; 1 where there are no rows.</summary>
+    public int Dimension => Labels.Length > 0 ? Rows.Length / Labels.Length : References?.Length > 0 ? References.Length / ReferenceLabels.Length : 1;
+
     /// <summary>Queries whose similarities to the references are the given ones: inner products with the rows of the identity. Their gradient is dL/ds.</summary>
     public static LossProblem OfSimilarities(CircleLossOptions options, double[] similarities, long[] labels, long[] referenceLabels)
     {
@@ -34,4 +40,7 @@ public sealed record LossProblem
     public ReferenceResult SolveInDouble() => References is null
         ? ReferenceLoss.SelfBatch(Options, Rows, Labels, Terms)
         : ReferenceLoss.AgainstReferences(Options, Rows, Labels, References, ReferenceLabels, Terms);
+
+    public override string ToString() =>
+        $"{Name}: {Labels.Length} queries, {(References is null ? "against themselves" : $"{ReferenceLabels.Length} references")}, dimension {Dimension}, {Options}";
 }

@@ -6,6 +6,12 @@ public static class Tolerances
     /// <summary>The last place of 1 in double; a rounding is off by at most half of it, relative.</summary>
     private static readonly double Epsilon = Math.BitIncrement(1.0) - 1;
 
+    /// <summary>A few operations in double, each rounded, on numbers about 1.</summary>
+    public static readonly double FewRoundings = 8 * Epsilon;
+
+    /// <summary>Below this, the smallest normal number, doubles lose digits.</summary>
+    public const double Subnormal = 2.2250738585072014E-308;
+
     /// <summary>A printed number stands for all that round to it; a whole number (0) was not rounded.</summary>
     public static double HalfAUnitOfTheLastDigit(string printed)
     {
@@ -25,6 +31,13 @@ public static class Tolerances
     /// <summary>A loss softplus(z) moves by sigmoid(z), which is below 1 and below the loss, times what z moves; and rounds itself.</summary>
     public static double LossInDouble(double loss, double gamma) => LogitInDouble(gamma) * Math.Min(1, loss) + 4 * Epsilon * loss;
 
+    /// <summary>The same for a loss in the units of the options' output scale.</summary>
+    public static double LossInDouble(double loss, CircleLossOptions options)
+    {
+        double unit = options.OutputScale == OutputScale.InverseGamma ? 1 / options.Gamma : 1;
+        return LossInDouble(loss / unit, options.Gamma) * unit;
+    }
+
     /// <summary>PyTorch's softplus(z) is z above 20 and its derivative 1: the losses of peers that run on it are low by up to log(1 + e^-20), their gradients high by as much.</summary>
     public static readonly double PeerSoftplus = Math.Exp(-20);
 
@@ -33,4 +46,24 @@ public static class Tolerances
     /// with h^4, is far below.
     /// </summary>
     public static double PeerFiniteDifference(double loss) => 18 / 12.0 * Epsilon * 4 * loss / 2e-5;
+
+    /// <summary>
+    /// The step h of central differences of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h. A logit's slope is at most k = 4 gamma, and the
+    /// fifth derivative of its exponentials goes with k^5: the truncation, h^4 / 30 of it, is (h k)^4 / 30 of the gradient times a small factor. With
+    /// h k = 0.005 that is 2e-11. At small gamma the step stays below the distance that random problems keep from a kink.
+    /// </summary>
+    public static double DifferenceStep(double gamma) => Math.Min(2e-4, 0.005 / (4 * gamma));
+
+    /// <summary>What a central difference may be off by, as a share of the gradient's largest entry: thousands of times the truncation.</summary>
+    public const double OfDifferences = 1e-7;
+
+    /// <summary>Gradients below this are made of losses near the end of double's range, which have lost digits: 1e-300 over a step of 1e-6, and some.</summary>
+    public const double OfVanishingDifferences = 1e-300;
+
+    /// <summary>
+    /// What rounding does to a central difference of one loss: the loss rounds to a few last places of itself and, as far as it moves with them, of the P and N
+    /// that it is taken of, in each of four evaluations that together weigh 18 / 12 h.
+    /// </summary>
+    public static double DifferenceNoise(double p, double n, double loss, double gamma) =>
+        loss == 0 ? 0 : 4 * Epsilon * (loss + Math.Min(1, loss) * (Math.Abs(p) + Math.Abs(n))) * 1.5 / DifferenceStep(gamma);
 }
