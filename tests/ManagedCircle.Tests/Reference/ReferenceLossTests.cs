@@ -446,7 +446,8 @@ public sealed class ReferenceLossTests
             AssertRefused("Gamma is", () => ReferenceLoss.SelfBatch(Paper with { Gamma = gamma }, Rows, Labels));
         }
 
-        AssertRefused("PositiveOptimum is NaN", () => ReferenceLoss.SelfBatch(Paper with { Margin = double.NaN }, Rows, Labels));
+        AssertRefused("Margin is NaN", () => ReferenceLoss.SelfBatch(Paper with { Margin = double.NaN }, Rows, Labels));
+        AssertRefused("PositiveOptimum is", () => ReferenceLoss.SelfBatch(Paper with { PositiveOptimum = double.NaN }, Rows, Labels));
         AssertRefused("NegativeOptimum is", () => ReferenceLoss.SelfBatch(Paper with { NegativeOptimum = double.PositiveInfinity }, Rows, Labels));
         AssertRefused("PositiveMargin is", () => ReferenceLoss.SelfBatch(Paper with { PositiveMargin = double.NaN }, Rows, Labels));
         AssertRefused("NegativeMargin is", () => ReferenceLoss.SelfBatch(Paper with { NegativeMargin = double.NaN }, Rows, Labels));
