@@ -21,9 +21,11 @@ namespace ManagedCircle.Reference;
 /// loss and gradient are 0. It counts queries of the ignored label nowhere.
 /// </para>
 /// <para>
-/// A similarity strictly outside the clamp's range has gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers. NaN or infinity in an
-/// input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless <see cref="CircleLossOptions.CheckInputs"/>
-/// is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with queryCount referenceCount, which must stay below 2^31.
+/// A zero row has similarity 0 to everything and, where rows are normalised, gradient 0. A similarity strictly outside the clamp's range has
+/// gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers; rows of the ignored label have loss 0 and gradient 0.
+/// NaN or infinity in an input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless
+/// <see cref="CircleLossOptions.CheckInputs"/> is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with
+/// queryCount referenceCount, which must stay below 2^31.
 /// </para>
 /// </remarks>
 public static class ReferenceLoss
