@@ -29,8 +29,8 @@ public sealed class ReferenceInvariantTests
 
         bool reduced = problem.Options.Reduction != LossReduction.None || problem.Options.Scope == LossScope.Batch;
         Assert.Equal(reduced, double.IsFinite(result.Loss));
-        Assert.All([result.Losses, result.SimilarityGradient, result.QueryGradient, result.ReferenceGradient], numbers => Assert.All(numbers, number => Assert.True(double.IsFinite(number))));
-        Assert.All(result.Losses, loss => Assert.True(loss >= 0));
+        Assert.All(result.Losses, loss => Assert.True(double.IsFinite(loss) && loss >= 0));
+        Assert.All([.. result.SimilarityGradient, .. result.QueryGradient, .. result.ReferenceGradient], g => Assert.True(double.IsFinite(g)));
     }
 
     [Property(MaxTest = 300, Arbitrary = [typeof(RandomProblems)])]

@@ -19,7 +19,8 @@ public sealed class PairFormulasTests
     [InlineData(PairKind.Negative, -0.125, 0.125, -0.75, 2, -4)]
     [InlineData(PairKind.Negative, -0.25, 0, 0, 0, 0)]
     [InlineData(PairKind.Negative, -0.5, 0, 0, 0, 0)]
-    public void Weight_logit_and_slope_follow_the_paper(PairKind kind, double similarity, double weight, double logit, double detachedSlope, double attachedSlope)
+    public void Weight_logit_and_slope_follow_the_paper(
+        PairKind kind, double similarity, double weight, double logit, double detachedSlope, double attachedSlope)
     {
         Assert.Equal(weight, PairFormulas.Weight(Detached, kind, similarity));
         Assert.Equal(logit, PairFormulas.Logit(Detached, kind, similarity));

@@ -59,8 +59,11 @@ public sealed class ReferenceSimilarityTests
     public void Shapes_that_do_not_fit_are_errors()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => ReferenceSimilarity.UnitRows([1], 0));
-        Assert.Contains("rows hold 3 numbers", Assert.Throws<ArgumentException>(() => ReferenceSimilarity.UnitRows([1, 2, 3], 2)).Message, StringComparison.Ordinal);
-        Assert.Contains("length 1: expected 2", Assert.Throws<ArgumentException>(() => ReferenceSimilarity.UnitRowsBackward([1, 2], 2, [1])).Message, StringComparison.Ordinal);
-        Assert.Contains("length 0: expected 1", Assert.Throws<ArgumentException>(() => ReferenceSimilarity.Backward([1], [1], 1, true, [])).Message, StringComparison.Ordinal);
+        AssertRefused("rows hold 3 numbers", () => ReferenceSimilarity.UnitRows([1, 2, 3], 2));
+        AssertRefused("length 1: expected 2", () => ReferenceSimilarity.UnitRowsBackward([1, 2], 2, [1]));
+        AssertRefused("length 0: expected 1", () => ReferenceSimilarity.Backward([1], [1], 1, true, []));
+
+        static void AssertRefused(string message, Action call) =>
+            Assert.Contains(message, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
     }
 }

@@ -50,7 +50,15 @@ public static class RandomProblems
             options = options with { IgnoreLabel = offset + step * random.Next(classCount) };
         }
 
-        return new() { Options = options, Rows = rows, Labels = labels, References = references, ReferenceLabels = referenceLabels, Terms = DrawTerms(random, options, queryCount, self ? 0 : referenceCount) };
+        return new()
+        {
+            Options = options,
+            Rows = rows,
+            Labels = labels,
+            References = references,
+            ReferenceLabels = referenceLabels,
+            Terms = DrawTerms(random, options, queryCount, self ? 0 : referenceCount),
+        };
 
         (double[] Rows, long[] Labels) DrawRows(int count)
         {
@@ -106,19 +114,19 @@ public static class RandomProblems
         double zeroWeights = Chance(random, 0.05) ? 1 : Pick(random, 0, 0.2);
         return new()
         {
-            Weights = wholeBatch || Chance(random, 0.5) ? [] : Many(() => Chance(random, zeroWeights) ? 0 : (float)(2 * random.NextDouble())),
+            Weights = wholeBatch || Chance(random, 0.5) ? [] : Many(double () => Chance(random, zeroWeights) ? 0 : (float)(2 * random.NextDouble())),
             Upstream = random.Next(3) switch
             {
                 0 => [],
                 1 => [DrawUpstream()],
                 _ => wholeBatch ? [] : Many(DrawUpstream),
             },
-            ExcludedReferences = referenceCount > 0 && Chance(random, 0.25) ? [.. Enumerable.Range(0, queryCount).Select(_ => random.Next(-1, referenceCount))] : [],
+            ExcludedReferences = referenceCount == 0 || Chance(random, 0.75) ? [] : Many(() => random.Next(-1, referenceCount)),
         };
 
         double DrawUpstream() => (float)(4 * random.NextDouble() - 2);
 
-        double[] Many(Func<double> draw) => [.. Enumerable.Range(0, queryCount).Select(_ => draw())];
+        T[] Many<T>(Func<T> draw) => [.. Enumerable.Range(0, queryCount).Select(_ => draw())];
     }
 
     /// <summary>
