@@ -24,7 +24,8 @@ public static class Tolerances
 
     /// <summary>
     /// How far a logit computed in double may be from the true one, and with it z = P + N and the relative error of a gradient. A similarity is a
-    /// sum of rounded products, within a few last places of 1; a logit is gamma times a parabola of it with slopes below 3; 4 stands for the roundings after it.
+    /// sum of rounded products, within a few last places of 1; a logit is gamma times a parabola of it with slopes below 3; 4 stands for the roundings
+    /// after it.
     /// </summary>
     public static double LogitInDouble(double gamma) => 8 * Epsilon * (4 + gamma);
 
@@ -38,7 +39,10 @@ public static class Tolerances
         return LossInDouble(loss / unit, options.Gamma) * unit;
     }
 
-    /// <summary>PyTorch's softplus(z) is z above 20 and its derivative 1: the losses of peers that run on it are low by up to log(1 + e^-20), their gradients high by as much.</summary>
+    /// <summary>
+    /// PyTorch's softplus(z) is z above 20 and its derivative 1: the losses of peers that run on it are low by up to log(1 + e^-20), their gradients high by
+    /// as much.
+    /// </summary>
     public static readonly double PeerSoftplus = Math.Exp(-20);
 
     /// <summary>
@@ -66,4 +70,30 @@ public static class Tolerances
     /// </summary>
     public static double DifferenceNoise(double p, double n, double loss, double gamma) =>
         loss == 0 ? 0 : 4 * Epsilon * (loss + Math.Min(1, loss) * (Math.Abs(p) + Math.Abs(n))) * 1.5 / DifferenceStep(gamma);
+
+    /// <summary>What the engine promises of a published loss, times max(1, L).</summary>
+    public const double PublishedLossInFloat = 2e-6;
+
+    /// <summary>What the engine promises of a published gradient, times its largest entry.</summary>
+    public const double PublishedGradientInFloat = 2e-5;
+
+    /// <summary>
+    /// What the engine promises of a peer's loss at gamma up to 256, times max(1, L): <see cref="LogitInFloat"/> is 6e-5 there, and a loss with such
+    /// slopes is in the tens.
+    /// </summary>
+    public const double PeerLossInFloat = 2e-5;
+
+    /// <summary>
+    /// What the engine promises of a peer's gradient at gamma up to 256, times its largest entry: a softmax is off, relative, by what its logits are.
+    /// </summary>
+    public const double PeerGradientInFloat = 5e-5;
+
+    /// <summary>
+    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma: where the peer's own float32 was luckier than that, or
+    /// is not known, this is what the engine promises of a loss beyond gamma 256.
+    /// </summary>
+    public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
+
+    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
+    public const double OfThePeersFloat = 6;
 }
