@@ -45,7 +45,7 @@ public static class PairFormulas
         };
     }
 
-    /// <summary>The slope of a pair, dlogit/ds, that the gradient takes; 0 where the weight is 0 and where the similarity is strictly outside the clamp's range.</summary>
+    /// <summary>The slope of a pair, dlogit/ds, that the gradient takes; 0 where the weight is 0 and strictly outside the clamp's range.</summary>
     /// <param name="options">The choices.</param>
     /// <param name="kind">Positive or negative; an ignored pair has slope 0.</param>
     /// <param name="similarity">The similarity before the clamp.</param>

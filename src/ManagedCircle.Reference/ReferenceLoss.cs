@@ -12,8 +12,8 @@ namespace ManagedCircle.Reference;
 /// </code>
 /// <para>
 /// with softmax_j = e^(logit_ij - P) or e^(logit_ij - N) within the pair's own set. A query without a positive or without a negative has L = 0 and a
-/// gradient of exactly 0. With <see cref="LossScope.Batch"/> there is one loss over all pairs of all queries, each unordered pair once (a kept (i, i) once, too);
-/// it has no query weights, its upstream gradient is one number, and reduction and denominator change nothing.
+/// gradient of exactly 0. With <see cref="LossScope.Batch"/> there is one loss over all pairs of all queries, each unordered pair once (a kept (i, i)
+/// once, too); it has no query weights, its upstream gradient is one number, and reduction and denominator change nothing.
 /// </para>
 /// <para>
 /// A query's part of the reduced loss is <c>outputScale weight_i L_i / denominator</c>, and its gradient is that of <c>upstream_i</c> times it.
@@ -21,9 +21,11 @@ namespace ManagedCircle.Reference;
 /// loss and gradient are 0. It counts queries of the ignored label nowhere.
 /// </para>
 /// <para>
-/// A similarity strictly outside the clamp's range has gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers. NaN or infinity in an
-/// input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless <see cref="CircleLossOptions.CheckInputs"/>
-/// is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with queryCount referenceCount, which must stay below 2^31.
+/// A zero row has similarity 0 to everything and, where rows are normalised, gradient 0. A similarity strictly outside the clamp's range has
+/// gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers; rows of the ignored label have loss 0 and gradient 0.
+/// NaN or infinity in an input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless
+/// <see cref="CircleLossOptions.CheckInputs"/> is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with
+/// queryCount referenceCount, which must stay below 2^31.
 /// </para>
 /// </remarks>
 public static class ReferenceLoss
@@ -34,7 +36,7 @@ public static class ReferenceLoss
     /// <param name="labels">The class of each row, shape [count].</param>
     /// <param name="terms">Weights and upstream gradients; excluded references are an error here.</param>
     /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
-    /// <remarks>Every row is query and reference: the gradient is <c>(G + G^T) U</c> through the normalisation, for G the gradient of the similarities.</remarks>
+    /// <remarks>Every row is query and reference: the gradient is <c>(G + G^T) U</c> through the normalisation, G that of the similarities.</remarks>
     public static ReferenceResult SelfBatch(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms? terms = null)
     {
         terms ??= new();
@@ -117,9 +119,13 @@ public static class ReferenceLoss
     /// <param name="referenceLabels">The class of each reference, shape [referenceCount].</param>
     /// <param name="terms">Weights, upstream gradients, and the one reference that each query is not compared with.</param>
     /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
-    /// <remarks>Queries and references are different rows here: the pairs (i, i) are kept unless <see cref="CircleLossOptions.ReferenceDiagonal"/> says otherwise.</remarks>
+    /// <remarks>Queries and references are different rows here: (i, i) is a pair unless <see cref="CircleLossOptions.ReferenceDiagonal"/> removes it.</remarks>
     public static ReferenceResult FromSimilarities(
-        CircleLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<long> labels, ReadOnlySpan<long> referenceLabels, ReferenceTerms? terms = null)
+        CircleLossOptions options,
+        ReadOnlySpan<double> similarities,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms? terms = null)
     {
         ThrowIf.NotUsable(options);
         ThrowIf.WrongLength(similarities.Length, checked(labels.Length * referenceLabels.Length), nameof(similarities), "queryCount x referenceCount");

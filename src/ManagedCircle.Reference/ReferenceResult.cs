@@ -32,10 +32,10 @@ public sealed class ReferenceResult
     /// <summary>How many losses were above 0.</summary>
     public int NonzeroCount { get; internal init; }
 
-    /// <summary>The gradient with respect to the queries, shape [queryCount, dimension]; of a batch against itself the whole gradient. Empty from similarities.</summary>
+    /// <summary>The gradient of the queries, shape [queryCount, dimension]; of a batch against itself the whole gradient. Empty from similarities.</summary>
     public double[] QueryGradient { get; internal init; } = [];
 
-    /// <summary>The gradient with respect to the references, shape [referenceCount, dimension]. Empty for a batch against itself and from similarities.</summary>
+    /// <summary>The gradient of the references, shape [referenceCount, dimension]. Empty for a batch against itself and from similarities.</summary>
     public double[] ReferenceGradient { get; internal init; } = [];
 
     /// <summary>
@@ -47,7 +47,7 @@ public sealed class ReferenceResult
     /// <summary>The similarities before the clamp, shape [queryCount, referenceCount]. Rows with the ignored label have similarity 0 to everything.</summary>
     public required double[] Similarities { get; init; }
 
-    /// <summary>What query and reference are to each other, shape [queryCount, referenceCount]. Of a whole batch against itself only pairs i &lt;= j take part.</summary>
+    /// <summary>What query and reference are to each other, shape [queryCount, referenceCount]. In a whole batch against itself only i &lt;= j do.</summary>
     public required PairKind[] Pairs { get; init; }
 
     /// <summary>P of each loss, the log-sum-exp of its positive logits; -infinity without positives.</summary>

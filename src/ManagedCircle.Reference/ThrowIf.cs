@@ -3,28 +3,8 @@ namespace ManagedCircle.Reference;
 /// <summary>Every argument check of the reference, and every message.</summary>
 internal static class ThrowIf
 {
-    public static void NotUsable(CircleLossOptions options)
-    {
-        ArgumentNullException.ThrowIfNull(options);
-        if (!double.IsFinite(options.Gamma) || options.Gamma <= 0)
-        {
-            throw new ArgumentException($"Gamma is {options.Gamma}: expected a finite number above 0.", nameof(options));
-        }
-
-        foreach ((string name, double value) in new[]
-        {
-            (nameof(options.PositiveOptimum), options.PositiveOptimum),
-            (nameof(options.NegativeOptimum), options.NegativeOptimum),
-            (nameof(options.PositiveMargin), options.PositiveMargin),
-            (nameof(options.NegativeMargin), options.NegativeMargin),
-        })
-        {
-            if (!double.IsFinite(value))
-            {
-                throw new ArgumentException($"{name} is {value}: expected a finite number.", nameof(options));
-            }
-        }
-    }
+    /// <summary>Checks the options as the library itself does.</summary>
+    public static void NotUsable(CircleLossOptions options) => ManagedCircle.ThrowIf.Invalid(options);
 
     public static void NotRows(int length, int dimension)
     {

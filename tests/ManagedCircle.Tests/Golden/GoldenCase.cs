@@ -75,7 +75,7 @@ public sealed record GoldenPrecise(
 /// </summary>
 public sealed record GoldenStatistics(double Sum, double AbsSum, double L2, double MaxAbs, double ProjCos, int[] Rows);
 
-public sealed record GoldenDeviations(double LossAbs, double AnchorLossesMaxAbs, double GradEmbMaxAbs, double GradRefMaxAbs);
+public sealed record GoldenDeviations(double LossAbs, double? AnchorLossesMaxAbs, double? GradEmbMaxAbs, double? GradRefMaxAbs);
 
 /// <summary>Numbers in one of the .bin files, little-endian, row-major: f32, f64, i32, i64, or u8 for flags.</summary>
 public sealed record GoldenArray(string File, int Offset, string Dtype, int[] Shape)

@@ -103,12 +103,16 @@ public sealed class ReferenceGoldenTests
         if (golden.Out64.WeightedLosses is { } weightedLosses)
         {
             double[] weighted = [.. problem.Terms.Weights.Zip(result.Losses, (w, l) => w * l)];
-            Nearly.Equal(weightedLosses.ToDoubles(), weighted, problem.Terms.Weights.Max() * (Tolerances.LossInDouble(result.Losses.Max(), gamma) + Tolerances.PeerSoftplus), "weighted losses");
+            double tolerance = Tolerances.LossInDouble(result.Losses.Max(), gamma) + Tolerances.PeerSoftplus;
+            Nearly.Equal(weightedLosses.ToDoubles(), weighted, problem.Terms.Weights.Max() * tolerance, "weighted losses");
         }
 
         Nearly.Equal(golden.Hp?.Loss ?? golden.Out64.Loss, result.Loss, OfReducedLoss(problem, result.Loss), "loss");
         Assert.Equal(golden.Out64.NNonzero ?? result.NonzeroCount, result.NonzeroCount);
-        Assert.Equal((golden.Out64.NPosPairs, golden.Out64.NNegPairs), golden.Out64.NPosPairs is null ? (null, null) : (result.PositiveCounts[0], result.NegativeCounts[0]));
+        if (golden.Out64.NPosPairs is { } positivePairs)
+        {
+            Assert.Equal((positivePairs, golden.Out64.NNegPairs), (result.PositiveCounts.Single(), result.NegativeCounts.Single()));
+        }
     }
 
     [Theory]
@@ -145,14 +149,15 @@ public sealed class ReferenceGoldenTests
         }
 
         ReferenceResult result = problem.SolveInDouble();
-        AssertGradient(problem.Rows, golden.Out64.GradEmb ?? golden.Out64.GradEmbRows!, golden.Out64.GradEmbStats, result.QueryGradient);
-        AssertGradient(problem.References, golden.Out64.GradRef ?? golden.Out64.GradWeight, golden.Out64.GradRefStats ?? golden.Out64.GradWeightStats, result.ReferenceGradient);
+        GoldenOutputs peer = golden.Out64;
+        AssertGradient(problem.Rows, peer.GradEmb ?? peer.GradEmbRows, peer.GradEmbStats, result.QueryGradient);
+        AssertGradient(problem.References, peer.GradRef ?? peer.GradWeight, peer.GradRefStats ?? peer.GradWeightStats, result.ReferenceGradient);
 
         void AssertBoth(WeightGradient convention, GoldenArray? ofQueries, GoldenArray? ofReferences)
         {
             ReferenceResult result = (problem with { Options = problem.Options with { WeightGradient = convention } }).SolveInDouble();
-            AssertRows(problem.Rows, ofQueries, result.QueryGradient, relative);
-            AssertRows(problem.References, ofReferences, result.ReferenceGradient, relative);
+            GoldenGradients.AssertRows(problem.Rows, ofQueries, result.QueryGradient, largest => relative * largest);
+            GoldenGradients.AssertRows(problem.References, ofReferences, result.ReferenceGradient, largest => relative * largest);
         }
 
         void AssertGradient(double[]? rows, GoldenArray? expected, GoldenStatistics? statistics, double[] actual)
@@ -166,8 +171,8 @@ public sealed class ReferenceGoldenTests
             int dimension = expected.Shape[1];
             bool whole = expected.Shape[0] * dimension == actual.Length;
             double[] kept = whole ? actual : [.. statistics!.Rows.SelectMany(row => actual.AsSpan(row * dimension, dimension).ToArray())];
-            AssertRows(whole ? rows : null, expected, kept, fromPeer);
-            if (!HasZeroRow(rows!, dimension))
+            GoldenGradients.AssertRows(whole ? rows : null, expected, kept, largest => fromPeer * largest);
+            if (!GoldenGradients.HasZeroRow(rows!, dimension))
             {
                 AssertStatistics(statistics!, actual, fromPeer);
             }
@@ -185,7 +190,8 @@ public sealed class ReferenceGoldenTests
         Nearly.Equal(golden.Out64.GradFdFull!.ToDoubles(), Gradient(WeightGradient.Attached), tolerance, "gradient, weight attached");
         Nearly.Equal(golden.Out64.GradFdFrozenAlpha!.ToDoubles(), Gradient(WeightGradient.Detached), tolerance, "gradient, weight detached");
 
-        double[] Gradient(WeightGradient convention) => (problem with { Options = problem.Options with { WeightGradient = convention } }).SolveInDouble().QueryGradient;
+        double[] Gradient(WeightGradient convention) =>
+            (problem with { Options = problem.Options with { WeightGradient = convention } }).SolveInDouble().QueryGradient;
     }
 
     [Theory]
@@ -210,7 +216,8 @@ public sealed class ReferenceGoldenTests
         int count = golden.Inputs.Emb.Shape[0], dimension = golden.Inputs.Emb.Shape[1];
         double[] similarities = ReferenceSimilarity.Forward(rows, rows, dimension, normalize: true);
 
-        ReferenceResult result = ReferenceLoss.FromSimilarities(CircleLossOptions.PyTorchMetricLearning, similarities, GoldenProblems.PairsOf(golden.Inputs), count);
+        PairKind[] pairs = GoldenProblems.PairsOf(golden.Inputs);
+        ReferenceResult result = ReferenceLoss.FromSimilarities(CircleLossOptions.PyTorchMetricLearning, similarities, pairs, count);
         (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(rows, rows, dimension, normalize: true, result.SimilarityGradient);
 
         double gamma = golden.Params.Gamma, relative = Tolerances.LogitInDouble(gamma) + Tolerances.PeerSoftplus;
@@ -238,34 +245,7 @@ public sealed class ReferenceGoldenTests
         Tolerances.LossInDouble(Math.Abs(loss), problem.Options.Gamma)
         + Tolerances.PeerSoftplus * (problem.Options.Reduction == LossReduction.Sum ? problem.Labels.Length : 1) * problem.Terms.Weights.Append(1).Max();
 
-    /// <summary>
-    /// Compares gradients relative to their largest entry. Where rows of very different norms are known, each row is compared relative to its own,
-    /// and a zero row, for which peers have a huge gradient, must have none.
-    /// </summary>
-    private static void AssertRows(double[]? rows, GoldenArray? golden, double[] actual, double relative)
-    {
-        if (golden is null)
-        {
-            return;
-        }
-
-        double[] expected = golden.ToDoubles();
-        int dimension = golden.Shape[1];
-        if (rows is null || !HasTinyRow(rows, dimension))
-        {
-            Nearly.Equal(expected, actual, relative * Nearly.Largest(expected), "gradient");
-            return;
-        }
-
-        for (int start = 0; start < expected.Length; start += dimension)
-        {
-            bool zero = rows.AsSpan(start, dimension).IndexOfAnyExcept(0) < 0;
-            double[] row = zero ? new double[dimension] : expected[start..(start + dimension)];
-            Nearly.Equal(row, actual[start..(start + dimension)], relative * Nearly.Largest(row), $"gradient of row {start / dimension}");
-        }
-    }
-
-    /// <summary>If every entry is within t, a sum of so many entries (each times at most 1) is within as many t, and the root of the sum of squares within the root of it.</summary>
+    /// <summary>If every entry is within t, a sum of n entries, each times at most 1, is within n t, and their norm within sqrt(n) t.</summary>
     private static void AssertStatistics(GoldenStatistics expected, double[] actual, double relative)
     {
         double entry = relative * expected.MaxAbs;
@@ -276,8 +256,4 @@ public sealed class ReferenceGoldenTests
         Nearly.Equal(expected.MaxAbs, Nearly.Largest(actual), entry, "largest");
         Nearly.Equal(expected.ProjCos, actual.Select((x, k) => x * Math.Cos(0.37 * k + 0.11)).Sum(), sum, "projection");
     }
-
-    private static bool HasTinyRow(double[] rows, int dimension) => rows.Chunk(dimension).Any(row => Nearly.Largest(row) < 1e-12);
-
-    private static bool HasZeroRow(double[] rows, int dimension) => rows.Chunk(dimension).Any(row => Nearly.Largest(row) == 0);
 }
