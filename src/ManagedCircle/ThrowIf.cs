@@ -181,6 +181,16 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if a destination has another length than the similarities it is for, or overlaps them without being the same.</summary>
+    public static void NotInPlace(ReadOnlySpan<float> similarities, ReadOnlySpan<float> destination)
+    {
+        NotLength(destination.Length, similarities.Length, nameof(destination), "one per similarity");
+        if (similarities != destination)
+        {
+            Overlap(similarities, destination, nameof(similarities), nameof(destination));
+        }
+    }
+
     private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
     {
         for (int i = 0; check && i < values.Length; i++)

@@ -64,6 +64,9 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>Whether any lane of the mask is set.</summary>
     static abstract bool Any(TSelf mask);
 
+    /// <summary>Whether left is less than right in every lane.</summary>
+    static abstract bool AllLess(TSelf left, TSelf right);
+
     static abstract TSelf AddBits(TSelf left, TSelf right);
 
     static abstract TSelf ShiftLeftBits(TSelf value, int count);

@@ -84,6 +84,9 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     public static bool Any(Simd128 mask) => mask.value.AsInt32() != Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllLess(Simd128 left, Simd128 right) => Vector128.LessThanAll(left.value, right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 AddBits(Simd128 left, Simd128 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -79,6 +79,9 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
     public static bool Any(Simd256 mask) => mask.value.AsInt32() != Vector256<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllLess(Simd256 left, Simd256 right) => Vector256.LessThanAll(left.value, right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 AddBits(Simd256 left, Simd256 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -79,6 +79,9 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
     public static bool Any(Simd512 mask) => mask.value.AsInt32() != Vector512<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllLess(Simd512 left, Simd512 right) => Vector512.LessThanAll(left.value, right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 AddBits(Simd512 left, Simd512 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -77,6 +77,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static bool Any(SimdScalar mask) => mask.Bits != 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllLess(SimdScalar left, SimdScalar right) => left.value < right.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar AddBits(SimdScalar left, SimdScalar right) => FromBits(left.Bits + right.Bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

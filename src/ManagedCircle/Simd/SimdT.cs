@@ -78,6 +78,9 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     public static bool Any(SimdT mask) => mask.value.As<float, int>() != Vector<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static bool AllLess(SimdT left, SimdT right) => Vector.LessThanAll(left.value, right.value);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT AddBits(SimdT left, SimdT right) => new((left.value.As<float, int>() + right.value.As<float, int>()).As<int, float>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

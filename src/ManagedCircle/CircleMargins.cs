@@ -1,0 +1,226 @@
+using System.Numerics.Tensors;
+
+namespace ManagedCircle;
+
+/// <summary>The weight, the logit and the slope of a pair, as its similarity alone decides them.</summary>
+/// <remarks>
+/// <para>
+/// A pair is weighted by its distance from the optimum O, and compared with the margin D (Sun et al., CVPR 2020, arXiv 2002.10857v2, section 3):
+/// </para>
+/// <code>
+/// positive: logit = -gamma * weight * (s - Dp),   weight = max(0, Op - s)
+/// negative: logit = +gamma * weight * (s - Dn),   weight = max(0, s - On)
+/// </code>
+/// <para>
+/// for s the similarity, clamped as <see cref="Clamp"/> says. The slope is dlogit/ds as the gradient takes it: with a detached or constant weight it is
+/// <c>-gamma weight</c> or <c>+gamma weight</c>, and with an attached one <c>-gamma (Op + Dp - 2 s)</c> or <c>+gamma (2 s - On - Dn)</c>, which for a
+/// negative pair changes sign halfway between On and Dn. It is 0 where the weight is 0, and where s lies outside the clamp's range.
+/// </para>
+/// <para>
+/// A similarity may be any number; NaN gives NaN, but for a constant weight. Where a method takes float, the result is that of double, rounded. Methods over spans compute in
+/// float: a weight or slope is within 2e-7 of its largest term, a logit within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>.
+/// Their destination may be the similarities themselves, but may not overlap them otherwise.
+/// </para>
+/// </remarks>
+public readonly record struct CircleMargins
+{
+    /// <summary>The paper's margins: Op = 1 + m, On = -m, Dp = 1 - m, Dn = m, and detached weights.</summary>
+    /// <param name="gamma">The scale; finite and above 0.</param>
+    /// <param name="margin">The relaxation factor m; finite.</param>
+    /// <exception cref="ArgumentException">A number is out of its range.</exception>
+    public CircleMargins(double gamma, double margin)
+        : this(new CircleLossOptions { Gamma = gamma, Margin = margin })
+    {
+    }
+
+    /// <summary>The margins that a loss with these options has.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public CircleMargins(CircleLossOptions options)
+    {
+        ThrowIf.Invalid(options);
+        Gamma = options.Gamma;
+        PositiveOptimum = options.PositiveOptimum;
+        NegativeOptimum = options.NegativeOptimum;
+        PositiveMargin = options.PositiveMargin;
+        NegativeMargin = options.NegativeMargin;
+        Weighting = options.Weighting;
+        WeightGradient = options.WeightGradient;
+        Clamp = options.Clamp;
+    }
+
+    /// <summary>The scale gamma.</summary>
+    public double Gamma { get; }
+
+    /// <summary>Op, the similarity that a positive pair is drawn to.</summary>
+    public double PositiveOptimum { get; }
+
+    /// <summary>On, the similarity that a negative pair is drawn to.</summary>
+    public double NegativeOptimum { get; }
+
+    /// <summary>Dp, the similarity that a positive pair is compared with.</summary>
+    public double PositiveMargin { get; }
+
+    /// <summary>Dn, the similarity that a negative pair is compared with.</summary>
+    public double NegativeMargin { get; }
+
+    /// <summary>How a pair is weighted.</summary>
+    public PairWeighting Weighting { get; }
+
+    /// <summary>Whether the weight carries gradient.</summary>
+    public WeightGradient WeightGradient { get; }
+
+    /// <summary>The range that similarities are clamped to.</summary>
+    public SimilarityClamp Clamp { get; }
+
+    // Seen from its optimum, a negative pair is a positive one with every similarity negated. Both sides share one formula in
+    // y = -s, a = Op, b = Dp   or   y = s, a = -On, b = -Dn:   weight = max(0, y + a),   logit = gamma * weight * (y + b).
+    private Side Positive => new(this, -1, PositiveOptimum, PositiveMargin);
+
+    private Side Negative => new(this, 1, -NegativeOptimum, -NegativeMargin);
+
+    /// <summary>The weight of a positive pair, at least 0.</summary>
+    public double PositiveWeight(double similarity) => Positive.Weight(similarity);
+
+    /// <summary>The weight of a negative pair, at least 0.</summary>
+    public double NegativeWeight(double similarity) => Negative.Weight(similarity);
+
+    /// <summary>The logit of a positive pair.</summary>
+    public double PositiveLogit(double similarity) => Positive.Logit(similarity);
+
+    /// <summary>The logit of a negative pair.</summary>
+    public double NegativeLogit(double similarity) => Negative.Logit(similarity);
+
+    /// <summary>The slope dlogit/ds of a positive pair.</summary>
+    public double PositiveSlope(double similarity) => Positive.Slope(similarity);
+
+    /// <summary>The slope dlogit/ds of a negative pair.</summary>
+    public double NegativeSlope(double similarity) => Negative.Slope(similarity);
+
+    /// <inheritdoc cref="PositiveWeight(double)"/>
+    public float PositiveWeight(float similarity) => (float)Positive.Weight(similarity);
+
+    /// <inheritdoc cref="NegativeWeight(double)"/>
+    public float NegativeWeight(float similarity) => (float)Negative.Weight(similarity);
+
+    /// <inheritdoc cref="PositiveLogit(double)"/>
+    public float PositiveLogit(float similarity) => (float)Positive.Logit(similarity);
+
+    /// <inheritdoc cref="NegativeLogit(double)"/>
+    public float NegativeLogit(float similarity) => (float)Negative.Logit(similarity);
+
+    /// <inheritdoc cref="PositiveSlope(double)"/>
+    public float PositiveSlope(float similarity) => (float)Positive.Slope(similarity);
+
+    /// <inheritdoc cref="NegativeSlope(double)"/>
+    public float NegativeSlope(float similarity) => (float)Negative.Slope(similarity);
+
+    /// <summary>The weights of positive pairs.</summary>
+    /// <param name="similarities">Similarities, any shape.</param>
+    /// <param name="destination">Receives one weight per similarity.</param>
+    /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
+    public void PositiveWeights(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Weights(similarities, destination);
+
+    /// <summary>The weights of negative pairs.</summary>
+    /// <inheritdoc cref="PositiveWeights"/>
+    public void NegativeWeights(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Weights(similarities, destination);
+
+    /// <summary>The logits of positive pairs.</summary>
+    /// <param name="similarities">Similarities, any shape.</param>
+    /// <param name="destination">Receives one logit per similarity.</param>
+    /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
+    public void PositiveLogits(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Logits(similarities, destination);
+
+    /// <summary>The logits of negative pairs.</summary>
+    /// <inheritdoc cref="PositiveLogits"/>
+    public void NegativeLogits(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Logits(similarities, destination);
+
+    /// <summary>The slopes dlogit/ds of positive pairs.</summary>
+    /// <param name="similarities">Similarities, any shape.</param>
+    /// <param name="destination">Receives one slope per similarity.</param>
+    /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
+    public void PositiveSlopes(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Slopes(similarities, destination);
+
+    /// <summary>The slopes dlogit/ds of negative pairs.</summary>
+    /// <inheritdoc cref="PositiveSlopes"/>
+    public void NegativeSlopes(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Slopes(similarities, destination);
+
+    /// <summary>The formulas of one kind of pairs: sign is that of s in y.</summary>
+    private readonly ref struct Side(CircleMargins margins, int sign, double optimum, double margin)
+    {
+        private readonly double gamma = margins.Gamma;
+        private readonly bool constant = margins.Weighting == PairWeighting.Constant, attached = margins.WeightGradient == WeightGradient.Attached;
+        private readonly float lowest = margins.Clamp == SimilarityClamp.Both ? -1 : float.NegativeInfinity;
+        private readonly float highest = margins.Clamp == SimilarityClamp.None ? float.PositiveInfinity : 1;
+
+        public double Weight(double similarity) => constant ? 1 : Math.Max(0, Turned(similarity) + optimum);
+
+        public double Logit(double similarity) => gamma * Weight(similarity) * (Turned(similarity) + margin);
+
+        public double Slope(double similarity)
+        {
+            double weight = Weight(similarity);
+            if (weight == 0 || similarity < lowest || similarity > highest)
+            {
+                return 0;
+            }
+
+            return sign * gamma * (attached && !constant ? optimum + margin + 2 * Turned(similarity) : weight);
+        }
+
+        public void Weights(ReadOnlySpan<float> similarities, Span<float> destination)
+        {
+            Distances(similarities, (float)optimum, destination);
+            if (constant)
+            {
+                destination.Fill(1);
+            }
+            else
+            {
+                TensorPrimitives.Max(destination, 0, destination);
+            }
+        }
+
+        public void Logits(ReadOnlySpan<float> similarities, Span<float> destination)
+        {
+            if (constant)
+            {
+                Distances(similarities, (float)margin, destination);
+            }
+            else
+            {
+                // Where the weight is not 0, y + b is the weight + (b - a); where it is, that does not matter.
+                Weights(similarities, destination);
+                TensorPrimitives.AddMultiply(destination, (float)(margin - optimum), destination, destination);
+            }
+
+            TensorPrimitives.Multiply(destination, (float)gamma, destination);
+        }
+
+        public void Slopes(ReadOnlySpan<float> similarities, Span<float> destination)
+        {
+            ThrowIf.NotInPlace(similarities, destination);
+            if (!attached && !constant && highest > 1)
+            {
+                Weights(similarities, destination);
+                TensorPrimitives.Multiply(destination, (float)(sign * gamma), destination);
+                return;
+            }
+
+            for (int i = 0; i < similarities.Length; i++)
+            {
+                destination[i] = (float)Slope(similarities[i]);
+            }
+        }
+
+        /// <summary>y + constant.</summary>
+        private void Distances(ReadOnlySpan<float> similarities, float constant, Span<float> destination)
+        {
+            ThrowIf.NotInPlace(similarities, destination);
+            TensorPrimitives.Clamp(similarities, lowest, highest, destination);
+            TensorPrimitives.Multiply(destination, sign, destination);
+            TensorPrimitives.Add(destination, constant, destination);
+        }
+
+        private double Turned(double similarity) => sign * Math.Clamp(similarity, lowest, highest);
+    }
+}
