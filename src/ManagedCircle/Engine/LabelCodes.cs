@@ -1,4 +1,5 @@
 using System.Numerics;
+using System.Runtime.CompilerServices;
 
 namespace ManagedCircle.Engine;
 
@@ -6,6 +7,7 @@ namespace ManagedCircle.Engine;
 internal static unsafe class LabelCodes
 {
     /// <summary>Whether every label fits in 32 bits.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static bool Fit(EmbeddingBatch batch)
     {
         long beyond = 0;
@@ -26,11 +28,15 @@ internal static unsafe class LabelCodes
     /// <param name="count">How many take part.</param>
     /// <param name="table">Hash table of labels and codes, shape [size, 2], cleared before the first batch that shares it; empty where all labels fit.</param>
     /// <param name="codes">Receives the codes, shape [count].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Write(EmbeddingBatch batch, int* kept, int count, Span<long> table, int* codes)
     {
+        ReadOnlySpan<long> wide = batch.Labels64;
+        ReadOnlySpan<int> narrow = batch.Labels32;
         for (int i = 0; i < count; i++)
         {
-            long label = batch.Label(kept == null ? i : kept[i]);
+            int row = kept == null ? i : kept[i];
+            long label = wide.IsEmpty ? narrow[row] : wide[row];
             codes[i] = table.IsEmpty ? (int)label : Code(label, table);
         }
     }

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 
@@ -138,9 +139,21 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
             LossResult result = Finish(call);
             if (needsGradient)
             {
+                // The first tile of a block overwrites its gradient; without a tile nothing does.
+                if (schedule.Steps == 0)
+                {
+                    ClearRows(call.Queries, call.QueryGradient);
+                    ClearRows(call.References, call.ReferenceGradient);
+                    return result;
+                }
+
                 Share(backward, workers);
-                ClearIgnored(call.Queries, keptQueries, call.QueryGradient);
-                ClearIgnored(call.References, keptReferences, call.ReferenceGradient);
+                if (options.IgnoreLabel != null)
+                {
+                    ClearRows(call.Queries, call.QueryGradient);
+                    ClearRows(call.References, call.ReferenceGradient);
+                }
+
                 Share(unpack, workers);
             }
 
@@ -343,27 +356,21 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         {
             if (panel < queryPanels)
             {
-                Pack(queryRows, queryStride, keptQueries, queries, queryGradient, (int)panel, ref badQuery);
+                Pack(queryRows, queryStride, keptQueries, queries, (int)panel, ref badQuery);
             }
             else
             {
-                Pack(referenceRows, referenceStride, keptReferences, references, referenceGradient, (int)panel - queryPanels, ref badReference);
+                Pack(referenceRows, referenceStride, keptReferences, references, (int)panel - queryPanels, ref badReference);
             }
         }
     }
 
-    private void Pack(float* rows, nint stride, int* keptRows, in PackedRows packed, float* gradient, int panel, ref int bad)
+    private void Pack(float* rows, nint stride, int* keptRows, in PackedRows packed, int panel, ref int bad)
     {
-        int first = panel * Layout.Pack, count = Math.Min(Layout.Pack, packed.Count - first);
-        int found = RowPacking.Pack<TSimd>(rows, stride, keptRows, options.Normalize, packed, first);
+        int found = RowPacking.Pack<TSimd>(rows, stride, keptRows, options.Normalize, packed, panel * Layout.Pack);
         for (int known = bad; found >= 0 && found < known; known = bad)
         {
             Interlocked.CompareExchange(ref bad, found, known);
-        }
-
-        for (int slice = 0; gradient != null && slice < Slices(packed.Dimension); slice++)
-        {
-            new Span<float>(gradient + (slice * packed.SliceStride) + ((nint)first * Layout.Pack), count * Layout.Pack).Clear();
         }
     }
 
@@ -425,6 +432,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         return options.Scope == LossScope.Batch ? FinishBatch(call, outputScale) : FinishQueries(call, outputScale);
     }
 
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private LossResult FinishQueries(in LossCall call, float outputScale)
     {
         QueryFinish.LossesAndCoefficients<TSimd>(sums, queries.Count, options.Combination == LossCombination.Joint, losses);
@@ -561,7 +569,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
             if (queryGradient != null)
             {
                 Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
-                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, queryGradient + ((nint)firstRow * Layout.Pack), queries.SliceStride);
+                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, queryGradient + ((nint)firstRow * Layout.Pack), queries.SliceStride, add: unit.RowTurn > 0);
             }
 
             if (queryGradient != null && !pairs.Triangle)
@@ -578,7 +586,8 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
                 }
 
                 TileMatrices.AddToColumns<TSimd>(
-                    h, pairs.Columns, queries, firstRow, pairs.Rows, pairs.Triangle, referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack), references.SliceStride);
+                    h, pairs.Columns, queries, firstRow, pairs.Rows, pairs.Triangle, referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack), references.SliceStride,
+                    add: unit.ColumnTurn > 0 || pairs.Triangle);
                 Turns.Pass(ref columnTurn, unit.ColumnTurn);
             }
         }
@@ -607,9 +616,9 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         return new RunningSums { PositiveSums = memory, PositiveExponents = memory + Size, NegativeSums = memory + (2 * Size), NegativeExponents = memory + (3 * Size) };
     }
 
-    private static void ClearIgnored(EmbeddingBatch batch, int* keptRows, Span<float> gradient)
+    private static void ClearRows(EmbeddingBatch batch, Span<float> gradient)
     {
-        for (int row = 0; keptRows != null && !gradient.IsEmpty && row < batch.Count; row++)
+        for (int row = 0; !gradient.IsEmpty && row < batch.Count; row++)
         {
             gradient.Slice(row * batch.Stride, batch.Dimension).Clear();
         }

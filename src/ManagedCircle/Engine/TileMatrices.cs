@@ -27,8 +27,8 @@ internal static unsafe class TileMatrices
         }
     }
 
-    /// <summary>gradient[rows, dimension] += H[rows, columns] V[columns, dimension].</summary>
-    public static void AddToRows<TSimd>(float* tile, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* gradient, nint sliceStride)
+    /// <summary>gradient[rows, dimension] (+)= H[rows, columns] V[columns, dimension].</summary>
+    public static void AddToRows<TSimd>(float* tile, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* gradient, nint sliceStride, bool add)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         int strip = triangle ? Strip<TSimd>() : rows;
@@ -39,13 +39,13 @@ internal static unsafe class TileMatrices
                 int skip = triangle ? row : 0;
                 float* left = tile + (row * Layout.TileStride) + skip;
                 TileProduct.MultiplyAdd<TSimd, TileRows>(
-                    left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), true);
+                    left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), add);
             }
         }
     }
 
-    /// <summary>gradient[columns, dimension] += H[rows, columns]^T U[rows, dimension].</summary>
-    public static void AddToColumns<TSimd>(float* tile, int columns, in PackedRows queries, int firstRow, int rows, bool triangle, float* gradient, nint sliceStride)
+    /// <summary>gradient[columns, dimension] (+)= H[rows, columns]^T U[rows, dimension].</summary>
+    public static void AddToColumns<TSimd>(float* tile, int columns, in PackedRows queries, int firstRow, int rows, bool triangle, float* gradient, nint sliceStride, bool add)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         int strip = triangle ? Strip<TSimd>() : columns;
@@ -55,7 +55,7 @@ internal static unsafe class TileMatrices
             {
                 int depth = triangle ? Math.Min(rows, column + strip) : rows;
                 TileProduct.MultiplyAdd<TSimd, TileColumns>(
-                    tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), true);
+                    tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), add);
             }
         }
     }

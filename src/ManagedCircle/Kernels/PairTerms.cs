@@ -18,7 +18,10 @@ namespace ManagedCircle.Kernels;
 internal readonly struct PairTerms
 {
     /// <summary>Stands for the exponent of an empty sum: below that of every term, and still exact beside it.</summary>
-    public const float EmptyExponent = -1e9f;
+    public const float EmptyExponent = -1e38f;
+
+    // Rows taken as they are can have any similarity, infinity among them; logits, which grow with its square, stay finite below this.
+    private const float Beyond = 1e15f;
 
     public PairTerms(CircleLossOptions options)
     {
@@ -29,9 +32,9 @@ internal readonly struct PairTerms
         SlopeSlope = !circle ? 0 : attached ? 2 : 1;
         Positive = new Side(options.PositiveOptimum, options.PositiveMargin, scale, circle, attached);
         Negative = new Side(-options.NegativeOptimum, -options.NegativeMargin, scale, circle, attached);
-        Clamps = options.Clamp != SimilarityClamp.None;
-        Lowest = options.Clamp == SimilarityClamp.Both ? -1 : float.NegativeInfinity;
-        Highest = Clamps ? 1 : float.PositiveInfinity;
+        Clamps = options.Clamp != SimilarityClamp.None || !options.Normalize;
+        Lowest = options.Clamp == SimilarityClamp.Both ? -1 : -Beyond;
+        Highest = options.Clamp != SimilarityClamp.None ? 1 : Beyond;
         (Narrow, NegativeExponent) = NegativeRange(options, scale);
     }
 

@@ -232,51 +232,85 @@ internal static unsafe class RowPacking
     }
 
     /// <summary>panel[k][row] = slice[row][k] for 32 x 32, with zeros for the rows beyond <paramref name="count"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose<TSimd>(float* slice, int count, float* panel)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        TSimd* block = stackalloc TSimd[TSimd.Lanes];
+        new Span<float>(slice + (count * Layout.Pack), (Layout.Pack - count) * Layout.Pack).Clear();
         for (int row = 0; row < Layout.Pack; row += TSimd.Lanes)
         {
             for (int k = 0; k < Layout.Pack; k += TSimd.Lanes)
             {
-                for (int i = 0; i < TSimd.Lanes; i++)
-                {
-                    block[i] = row + i < count ? TSimd.Load(slice + ((row + i) * Layout.Pack) + k) : default;
-                }
-
-                Exchange(block, 1);
-                Exchange(block, 2);
-                Exchange(block, 4);
-                Exchange(block, 8);
-                for (int i = 0; i < TSimd.Lanes; i++)
-                {
-                    TSimd.Store(block[i], panel + ((k + i) * Layout.Pack) + row);
-                }
+                TransposeSquare<TSimd>(slice + (row * Layout.Pack) + k, panel + (k * Layout.Pack) + row);
             }
         }
     }
 
-    // One step of a transposition: the elements (i, l) and (i + step, l - step) change places wherever i has the bit `step` clear and l has it set.
-    // After all steps (i, l) and (l, i) have.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Exchange<TSimd>(TSimd* block, int step)
+    // A square of as many rows as lanes. One step exchanges the elements (i, l) and (i + step, l - step) wherever i has the bit `step` clear and l
+    // has it set; after the steps 8, 4, 2 and 1, (i, l) and (l, i) have changed places.
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    private static void TransposeSquare<TSimd>(float* from, float* to)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        if (step >= TSimd.Lanes)
+        const int Rows = 4 * Layout.Pack;
+        if (TSimd.Lanes < 4)
         {
+            TSimd.Store(TSimd.Load(from), to);
             return;
         }
 
-        // Lanes whose index has the bit: the index, as an integer, shifted so that the bit is the sign, then spread.
-        TSimd index = TSimd.Indices + TSimd.Broadcast(8388608f);
-        TSimd mask = TSimd.ShiftRightBits(TSimd.ShiftLeftBits(index, 31 - int.Log2(step)), 31);
-        for (int i = 0; i < TSimd.Lanes; i += (i + 1) % step == 0 ? step + 1 : 1)
+        Four<TSimd> first = Four<TSimd>.Load(from, Layout.Pack);
+        if (TSimd.Lanes == 4)
         {
-            TSimd upper = block[i], lower = block[i + step];
-            block[i] = TSimd.Select(mask, TSimd.SwapLanes(lower, step), upper);
-            block[i + step] = TSimd.Select(mask, lower, TSimd.SwapLanes(upper, step));
+            ExchangeWithin(first).Store(to, Layout.Pack);
+            return;
+        }
+
+        Four<TSimd> second = Four<TSimd>.Load(from + Rows, Layout.Pack);
+        if (TSimd.Lanes == 16)
+        {
+            Four<TSimd> third = Four<TSimd>.Load(from + (2 * Rows), Layout.Pack), fourth = Four<TSimd>.Load(from + (3 * Rows), Layout.Pack);
+            Exchange(ref first, ref third, 8);
+            Exchange(ref second, ref fourth, 8);
+            Exchange(ref third, ref fourth, 4);
+            third.Store(to + (2 * Rows), Layout.Pack);
+            fourth.Store(to + (3 * Rows), Layout.Pack);
+        }
+
+        Exchange(ref first, ref second, 4);
+        first.Store(to, Layout.Pack);
+        second.Store(to + Rows, Layout.Pack);
+        for (int row = 0; row < TSimd.Lanes; row += 4, to += Rows)
+        {
+            ExchangeWithin(Four<TSimd>.Load(to, Layout.Pack)).Store(to, Layout.Pack);
         }
     }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void Exchange<TSimd>(ref Four<TSimd> upper, ref Four<TSimd> lower, int step)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd mask = LanesWith<TSimd>(step);
+        Four<TSimd> swapped = Four<TSimd>.SwapLanes(upper, step);
+        upper = Four<TSimd>.Select(mask, Four<TSimd>.SwapLanes(lower, step), upper);
+        lower = Four<TSimd>.Select(mask, lower, swapped);
+    }
+
+    // The steps 2 and 1, among four rows.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Four<TSimd> ExchangeWithin<TSimd>(Four<TSimd> rows)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd two = LanesWith<TSimd>(2), one = LanesWith<TSimd>(1);
+        Four<TSimd> swapped = Four<TSimd>.SwapLanes(rows, 2);
+        rows = new(TSimd.Select(two, swapped.C, rows.A), TSimd.Select(two, swapped.D, rows.B), TSimd.Select(two, rows.C, swapped.A), TSimd.Select(two, rows.D, swapped.B));
+        swapped = Four<TSimd>.SwapLanes(rows, 1);
+        return new(TSimd.Select(one, swapped.B, rows.A), TSimd.Select(one, rows.B, swapped.A), TSimd.Select(one, swapped.D, rows.C), TSimd.Select(one, rows.D, swapped.C));
+    }
+
+    // The mask of the lanes whose index has a bit: 2^23 + index holds the index in its low bits, and the bit, shifted to the sign, spreads.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSimd LanesWith<TSimd>(int bit)
+        where TSimd : unmanaged, ISimd<TSimd> =>
+        TSimd.ShiftRightBits(TSimd.ShiftLeftBits(TSimd.Indices + TSimd.Broadcast(8388608f), 31 - int.Log2(bit)), 31);
 }

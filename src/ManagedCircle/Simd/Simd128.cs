@@ -107,9 +107,5 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
         new(value.value * ((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 SwapLanes(Simd128 value, int step) => new(step switch
-    {
-        1 => Vector128.Shuffle(value.value, Vector128.Create(1, 0, 3, 2)),
-        _ => Vector128.Shuffle(value.value, Vector128.Create(2, 3, 0, 1)),
-    });
+    public static Simd128 SwapLanes(Simd128 value, int step) => new(Vector128.ShuffleNative(value.value, Vector128<int>.Indices ^ Vector128.Create(step)));
 }

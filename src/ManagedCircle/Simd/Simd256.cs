@@ -102,10 +102,5 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
         new(value.value * ((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 SwapLanes(Simd256 value, int step) => new(step switch
-    {
-        1 => Vector256.Shuffle(value.value, Vector256.Create(1, 0, 3, 2, 5, 4, 7, 6)),
-        2 => Vector256.Shuffle(value.value, Vector256.Create(2, 3, 0, 1, 6, 7, 4, 5)),
-        _ => Vector256.Shuffle(value.value, Vector256.Create(4, 5, 6, 7, 0, 1, 2, 3)),
-    });
+    public static Simd256 SwapLanes(Simd256 value, int step) => new(Vector256.ShuffleNative(value.value, Vector256<int>.Indices ^ Vector256.Create(step)));
 }

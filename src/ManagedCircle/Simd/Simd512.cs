@@ -102,11 +102,5 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
         Avx512F.IsSupported ? new(Avx512F.Scale(value.value, exponent.value)) : value * PowerOfTwo(exponent);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 SwapLanes(Simd512 value, int step) => new(step switch
-    {
-        1 => Vector512.Shuffle(value.value, Vector512.Create(1, 0, 3, 2, 5, 4, 7, 6, 9, 8, 11, 10, 13, 12, 15, 14)),
-        2 => Vector512.Shuffle(value.value, Vector512.Create(2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13)),
-        4 => Vector512.Shuffle(value.value, Vector512.Create(4, 5, 6, 7, 0, 1, 2, 3, 12, 13, 14, 15, 8, 9, 10, 11)),
-        _ => Vector512.Shuffle(value.value, Vector512.Create(8, 9, 10, 11, 12, 13, 14, 15, 0, 1, 2, 3, 4, 5, 6, 7)),
-    });
+    public static Simd512 SwapLanes(Simd512 value, int step) => new(Vector512.ShuffleNative(value.value, Vector512<int>.Indices ^ Vector512.Create(step)));
 }
