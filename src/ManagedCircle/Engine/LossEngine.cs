@@ -544,13 +544,13 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         int strip = TileMatrices.Strip<TSimd>();
         for (long step = Next(); step < schedule.Steps; step = Next())
         {
-            if (!schedule.TryGet(step, out TileUnit unit))
+            if (!schedule.TryGetBackwards(step, out TileUnit unit))
             {
                 continue;
             }
 
             int firstRow = unit.RowBlock * rowBlock;
-            TilePairs pairs = PairsOf(unit, step, h);
+            TilePairs pairs = PairsOf(unit, schedule.Steps - 1 - step, h);
             if (kept == null)
             {
                 TileMatrices.Similarities<TSimd>(queries, firstRow, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, h);
