@@ -53,12 +53,16 @@ internal abstract class LossEngine : IDisposable
         where TSimd : unmanaged, ISimd<TSimd>
     {
         PairTerms terms = new(options);
-        return (terms.Clamps, terms.Narrow) switch
+        return (terms.Clamps, terms.Narrow, terms.Attached) switch
         {
-            (false, false) => new LossEngine<TSimd, WideForm>(options, terms, execution, width),
-            (false, true) => new LossEngine<TSimd, NarrowForm>(options, terms, execution, width),
-            (true, false) => new LossEngine<TSimd, ClampedWideForm>(options, terms, execution, width),
-            (true, true) => new LossEngine<TSimd, ClampedNarrowForm>(options, terms, execution, width),
+            (false, false, false) => new LossEngine<TSimd, PairForm<No, No, No>>(options, terms, execution, width),
+            (false, false, true) => new LossEngine<TSimd, PairForm<No, No, Yes>>(options, terms, execution, width),
+            (false, true, false) => new LossEngine<TSimd, PairForm<No, Yes, No>>(options, terms, execution, width),
+            (false, true, true) => new LossEngine<TSimd, PairForm<No, Yes, Yes>>(options, terms, execution, width),
+            (true, false, false) => new LossEngine<TSimd, PairForm<Yes, No, No>>(options, terms, execution, width),
+            (true, false, true) => new LossEngine<TSimd, PairForm<Yes, No, Yes>>(options, terms, execution, width),
+            (true, true, false) => new LossEngine<TSimd, PairForm<Yes, Yes, No>>(options, terms, execution, width),
+            (true, true, true) => new LossEngine<TSimd, PairForm<Yes, Yes, Yes>>(options, terms, execution, width),
         };
     }
 
@@ -426,7 +430,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
                 selfSimilarities[row] = RowPacking.SquaredNorm<TSimd>(queries, row);
             }
 
-            QueryFinish.AddSelfPairs<TSimd>(selfSimilarities, terms, sums, queries.Count, options.Scope == LossScope.Batch ? 2 : 1);
+            QueryFinish.AddSelfPairs<TSimd, TForm>(selfSimilarities, terms, sums, queries.Count, options.Scope == LossScope.Batch ? 2 : 1);
         }
 
         return options.Scope == LossScope.Batch ? FinishBatch(call, outputScale) : FinishQueries(call, outputScale);
@@ -532,7 +536,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
     {
         if (self && options.SelfDiagonal == DiagonalPairs.Kept)
         {
-            QueryFinish.SelfSlopes<TSimd>(selfSimilarities, terms, sums, queries.Count, times);
+            QueryFinish.SelfSlopes<TSimd, TForm>(selfSimilarities, terms, sums, queries.Count, times);
         }
     }
 

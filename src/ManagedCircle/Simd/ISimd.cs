@@ -69,6 +69,9 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract TSelf AddBits(TSelf left, TSelf right);
 
+    /// <summary>value + (bits of rounded) * 2^23, as integers: adds the whole number in the low bits of a number near 1.5 2^23 to the exponent of a value.</summary>
+    static abstract TSelf AddShifted(TSelf value, TSelf rounded);
+
     static abstract TSelf ShiftLeftBits(TSelf value, int count);
 
     static abstract TSelf ShiftRightBits(TSelf value, int count);

@@ -90,6 +90,9 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 AddBits(Simd128 left, Simd128 right) => new((left.value.AsInt32() + right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 AddShifted(Simd128 value, Simd128 rounded) => new((value.value.AsInt32() + (rounded.value.AsInt32() << 23)).AsSingle());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 ShiftLeftBits(Simd128 value, int count) => new((value.value.AsInt32() << count).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -83,6 +83,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static SimdScalar AddBits(SimdScalar left, SimdScalar right) => FromBits(left.Bits + right.Bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar AddShifted(SimdScalar value, SimdScalar rounded) => AddBits(value, ShiftLeftBits(rounded, 23));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar ShiftLeftBits(SimdScalar value, int count) => FromBits(value.Bits << count);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -84,6 +84,9 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     public static SimdT AddBits(SimdT left, SimdT right) => new((left.value.As<float, int>() + right.value.As<float, int>()).As<int, float>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT AddShifted(SimdT value, SimdT rounded) => AddBits(value, ShiftLeftBits(rounded, 23));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT ShiftLeftBits(SimdT value, int count) => new(Vector.ShiftLeft(value.value.As<float, int>(), count).As<int, float>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
