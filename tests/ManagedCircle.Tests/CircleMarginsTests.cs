@@ -18,7 +18,8 @@ public sealed class CircleMarginsTests
     {
         CircleMargins margins = new(256, 0.25);
 
-        Assert.Equal((256, 1.25, -0.25, 0.75, 0.25), (margins.Gamma, margins.PositiveOptimum, margins.NegativeOptimum, margins.PositiveMargin, margins.NegativeMargin));
+        Assert.Equal((256, 1.25, -0.25), (margins.Gamma, margins.PositiveOptimum, margins.NegativeOptimum));
+        Assert.Equal((0.75, 0.25), (margins.PositiveMargin, margins.NegativeMargin));
         Assert.Equal((PairWeighting.Circle, WeightGradient.Detached, SimilarityClamp.None), (margins.Weighting, margins.WeightGradient, margins.Clamp));
     }
 
@@ -47,15 +48,16 @@ public sealed class CircleMarginsTests
     {
         CircleLossOptions options = Options(weighting, gradient, clamp);
         CircleMargins margins = new(options);
-        double largest = options.Gamma * 16;
+        // Weights, distances from the margin and so half of every slope's factor are below 4.
+        double weight = Tolerances.SameInDouble(4), others = Tolerances.SameInDouble(16 * options.Gamma);
         foreach (double s in Similarities())
         {
-            Nearly.Equal(PairFormulas.Weight(options, PairKind.Positive, s), margins.PositiveWeight(s), Tolerances.SameInDouble(4), $"positive weight at {s}");
-            Nearly.Equal(PairFormulas.Weight(options, PairKind.Negative, s), margins.NegativeWeight(s), Tolerances.SameInDouble(4), $"negative weight at {s}");
-            Nearly.Equal(PairFormulas.Logit(options, PairKind.Positive, s), margins.PositiveLogit(s), Tolerances.SameInDouble(largest), $"positive logit at {s}");
-            Nearly.Equal(PairFormulas.Logit(options, PairKind.Negative, s), margins.NegativeLogit(s), Tolerances.SameInDouble(largest), $"negative logit at {s}");
-            Nearly.Equal(PairFormulas.Slope(options, PairKind.Positive, s), margins.PositiveSlope(s), Tolerances.SameInDouble(largest), $"positive slope at {s}");
-            Nearly.Equal(PairFormulas.Slope(options, PairKind.Negative, s), margins.NegativeSlope(s), Tolerances.SameInDouble(largest), $"negative slope at {s}");
+            Nearly.Equal(PairFormulas.Weight(options, PairKind.Positive, s), margins.PositiveWeight(s), weight, $"positive weight at {s}");
+            Nearly.Equal(PairFormulas.Weight(options, PairKind.Negative, s), margins.NegativeWeight(s), weight, $"negative weight at {s}");
+            Nearly.Equal(PairFormulas.Logit(options, PairKind.Positive, s), margins.PositiveLogit(s), others, $"positive logit at {s}");
+            Nearly.Equal(PairFormulas.Logit(options, PairKind.Negative, s), margins.NegativeLogit(s), others, $"negative logit at {s}");
+            Nearly.Equal(PairFormulas.Slope(options, PairKind.Positive, s), margins.PositiveSlope(s), others, $"positive slope at {s}");
+            Nearly.Equal(PairFormulas.Slope(options, PairKind.Negative, s), margins.NegativeSlope(s), others, $"negative slope at {s}");
         }
     }
 
@@ -69,9 +71,10 @@ public sealed class CircleMarginsTests
             return; // Where the weight reaches 0 the logit has a kink, and no derivative.
         }
 
-        double largest = margins.Gamma * Math.Pow(4 + Math.Abs(margins.PositiveMargin), 2);
-        Nearly.Equal((margins.PositiveLogit(s + H) - margins.PositiveLogit(s - H)) / (2 * H), margins.PositiveSlope(s), Tolerances.ParabolaDifference(largest, H), "positive slope");
-        Nearly.Equal((margins.NegativeLogit(s + H) - margins.NegativeLogit(s - H)) / (2 * H), margins.NegativeSlope(s), Tolerances.ParabolaDifference(largest, H), "negative slope");
+        // Weights and distances from the margin are below 4.
+        double tolerance = Tolerances.ParabolaDifference(margins.Gamma * 16, H);
+        Nearly.Equal((margins.PositiveLogit(s + H) - margins.PositiveLogit(s - H)) / (2 * H), margins.PositiveSlope(s), tolerance, "positive slope");
+        Nearly.Equal((margins.NegativeLogit(s + H) - margins.NegativeLogit(s - H)) / (2 * H), margins.NegativeSlope(s), tolerance, "negative slope");
     }
 
     [Property]
@@ -90,9 +93,10 @@ public sealed class CircleMarginsTests
         CircleMargins margins = new(Options(weighting, gradient, clamp));
         foreach (float s in Similarities())
         {
-            Assert.Equal(((float)margins.PositiveWeight((double)s), (float)margins.NegativeWeight((double)s)), (margins.PositiveWeight(s), margins.NegativeWeight(s)));
-            Assert.Equal(((float)margins.PositiveLogit((double)s), (float)margins.NegativeLogit((double)s)), (margins.PositiveLogit(s), margins.NegativeLogit(s)));
-            Assert.Equal(((float)margins.PositiveSlope((double)s), (float)margins.NegativeSlope((double)s)), (margins.PositiveSlope(s), margins.NegativeSlope(s)));
+            double same = s;
+            Assert.Equal(((float)margins.PositiveWeight(same), (float)margins.NegativeWeight(same)), (margins.PositiveWeight(s), margins.NegativeWeight(s)));
+            Assert.Equal(((float)margins.PositiveLogit(same), (float)margins.NegativeLogit(same)), (margins.PositiveLogit(s), margins.NegativeLogit(s)));
+            Assert.Equal(((float)margins.PositiveSlope(same), (float)margins.NegativeSlope(same)), (margins.PositiveSlope(s), margins.NegativeSlope(s)));
         }
     }
 
@@ -101,7 +105,7 @@ public sealed class CircleMarginsTests
     public void A_span_gives_what_its_similarities_give_one_at_a_time(PairWeighting weighting, WeightGradient gradient, SimilarityClamp clamp)
     {
         CircleMargins margins = new(Options(weighting, gradient, clamp));
-        (double gamma, double op, double dp, double on, double dn) = (margins.Gamma, margins.PositiveOptimum, margins.PositiveMargin, margins.NegativeOptimum, margins.NegativeMargin);
+        double gamma = margins.Gamma, op = margins.PositiveOptimum, dp = margins.PositiveMargin, on = margins.NegativeOptimum, dn = margins.NegativeMargin;
 
         AssertSpan(margins.PositiveWeights, margins.PositiveWeight, s => Tolerances.SpanWeight(s, op));
         AssertSpan(margins.NegativeWeights, margins.NegativeWeight, s => Tolerances.SpanWeight(s, on));

@@ -29,7 +29,8 @@ public sealed class SimdOperationTests
         for (int i = 0; i < x.Length; i++)
         {
             bool same = Bits(expected[i]) == Bits(actual[i]) || (!masks && float.IsNaN(expected[i]) && float.IsNaN(actual[i]));
-            Assert.True(same, $"{name}({x[i]:G9}, {y[i]:G9}, {z[i]:G9}) is {actual[i]:G9} = {Bits(actual[i]):x8}, expected {expected[i]:G9} = {Bits(expected[i]):x8}");
+            string call = $"{name}({x[i]:G9}, {y[i]:G9}, {z[i]:G9})";
+            Assert.True(same, $"{call} is {actual[i]:G9} ({Bits(actual[i]):x8}), expected {expected[i]:G9} ({Bits(expected[i]):x8})");
         }
     }
 
@@ -42,7 +43,8 @@ public sealed class SimdOperationTests
         float[] less = kernels.Operate("LessThan", x, y, z), equal = kernels.Operate("Equal", x, y, z), equalBits = kernels.Operate("EqualBits", x, y, z);
         for (int i = 0; i < x.Length; i++)
         {
-            Assert.Equal((x[i] < y[i] ? -1 : 0, x[i] == y[i] ? -1 : 0, Bits(x[i]) == Bits(y[i]) ? -1 : 0), (Bits(less[i]), Bits(equal[i]), Bits(equalBits[i])));
+            (int, int, int) expected = (x[i] < y[i] ? -1 : 0, x[i] == y[i] ? -1 : 0, Bits(x[i]) == Bits(y[i]) ? -1 : 0);
+            Assert.Equal(expected, (Bits(less[i]), Bits(equal[i]), Bits(equalBits[i])));
         }
     }
 
@@ -143,8 +145,9 @@ public sealed class SimdOperationTests
     {
         float[] special =
         [
-            0, -0f, float.Epsilon, -float.Epsilon, 1.17549421e-38f, 1.17549435e-38f, 0.5f, -0.5f, 1, -1, 1.5f, 2.5f, -2.5f, 0.3f, -0.3f, 8388607.5f, 8388609, 16777216, -16777217,
-            2.14748365e9f, -2.14748365e9f, float.MaxValue, float.MinValue, float.PositiveInfinity, float.NegativeInfinity, float.NaN, BitConverter.Int32BitsToSingle(-1), BitConverter.Int32BitsToSingle(0x7fc12345),
+            0, -0f, float.Epsilon, -float.Epsilon, 1.17549421e-38f, 1.17549435e-38f, 0.5f, -0.5f, 1, -1, 1.5f, 2.5f, -2.5f, 0.3f, -0.3f,
+            8388607.5f, 8388609, 16777216, -16777217, 2.14748365e9f, -2.14748365e9f, float.MaxValue, float.MinValue,
+            float.PositiveInfinity, float.NegativeInfinity, float.NaN, BitConverter.Int32BitsToSingle(-1), BitConverter.Int32BitsToSingle(0x7fc12345),
         ];
         Random random = new(7);
         float[] RandomBits(int count) => [.. Enumerable.Range(0, count).Select(_ => BitConverter.Int32BitsToSingle(random.Next(int.MinValue, int.MaxValue)))];

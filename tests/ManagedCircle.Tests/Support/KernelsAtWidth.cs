@@ -63,6 +63,12 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add);
 
+    /// <inheritdoc cref="RowPacking.Pack"/>
+    public abstract int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first);
+
+    /// <inheritdoc cref="RowPacking.Unpack"/>
+    public abstract void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination);
+
     /// <summary>One operation over arrays of whole vectors.</summary>
     public abstract float[] Operate(string name, float[] x, float[] y, float[] z);
 
@@ -153,6 +159,12 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
                 break;
         }
     }
+
+    public override int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first) =>
+        RowPacking.Pack<TSimd>(rows, stride, kept, normalize, packed, first);
+
+    public override void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination) =>
+        RowPacking.Unpack<TSimd>(packed, gradient, row, normalize, selfSlope, destination);
 
     public override float[] Operate(string name, float[] x, float[] y, float[] z)
     {

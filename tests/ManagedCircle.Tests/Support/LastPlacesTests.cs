@@ -13,5 +13,6 @@ public sealed class LastPlacesTests
     [InlineData(float.MaxValue, 1e39, 1)]
     [InlineData(float.NaN, double.NaN, 0)]
     [InlineData(float.NaN, 1.0, double.PositiveInfinity)]
-    public void An_error_counts_the_places_between(float actual, double truth, double error) => Assert.Equal(error, LastPlaces.Error(actual, truth), Tolerances.SameInDouble(1));
+    public void An_error_counts_the_places_between(float actual, double truth, double error) =>
+        Assert.Equal(error, LastPlaces.Error(actual, truth), Tolerances.SameInDouble(1));
 }
