@@ -20,7 +20,8 @@ internal static class SimdChoice
 
         return Available.Contains(wanted)
             ? wanted
-            : throw new PlatformNotSupportedException($"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
+            : throw new PlatformNotSupportedException(
+                $"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
     }
 
     // IsHardwareAccelerated, not Avx512F.IsSupported: the first also carries the preference of the user and of the CPU

@@ -1,7 +1,7 @@
 namespace ManagedCircle.Tests.Support;
 
 /// <summary>How far a number may be from the one it is compared with, and why.</summary>
-public static class Tolerances
+public static partial class Tolerances
 {
     /// <summary>The last place of 1 in double; a rounding is off by at most half of it, relative.</summary>
     private static readonly double Epsilon = Math.BitIncrement(1.0) - 1;
