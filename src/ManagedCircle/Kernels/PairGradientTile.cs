@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
@@ -77,6 +78,16 @@ internal static unsafe class PairGradientTile
                 break;
             }
 
+            // Kept similarities come from memory: ask for those of the next four rows.
+            if (Sse.IsSupported)
+            {
+                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + Layout.TileStride);
+                Sse.Prefetch0(next + (2 * Layout.TileStride));
+                Sse.Prefetch0(next + (3 * Layout.TileStride));
+            }
+
             Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
             if (TForm.Clamps)
             {
@@ -127,6 +138,16 @@ internal static unsafe class PairGradientTile
             if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
+            }
+
+            // Kept similarities come from memory: ask for those of the next four rows.
+            if (Sse.IsSupported)
+            {
+                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + Layout.TileStride);
+                Sse.Prefetch0(next + (2 * Layout.TileStride));
+                Sse.Prefetch0(next + (3 * Layout.TileStride));
             }
 
             Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
