@@ -29,9 +29,10 @@ internal ref struct LossCall
 
 /// <summary>How a batch flows from rows to losses and gradients.</summary>
 /// <remarks>
-/// Five steps, each shared by the workers: <b>pack</b> the unit rows; walk the tiles <b>forward</b>, from similarities to each query's running sums;
-/// <b>finish</b> each query, from sums to loss and coefficients; walk the tiles <b>backward</b>, from similarities (kept, or computed again) to dL/ds and on to
-/// dL/du; <b>unpack</b> dL/du through the normalisation into the caller's gradient. A matrix of all similarities never exists, unless it fits the workspace.
+/// Four steps, shared by the workers but for the third: <b>pack</b> the unit rows; walk the tiles <b>forward</b>, from similarities to each query's running
+/// sums; <b>finish</b> each query, from sums to loss and coefficients; walk the tiles <b>backward</b>, from similarities (kept, or computed again) to
+/// dL/ds, to dL/du and, with a block's last tile, through the normalisation into the caller's gradient. A matrix of all similarities never exists,
+/// unless it fits the workspace.
 /// </remarks>
 internal abstract class LossEngine : IDisposable
 {
@@ -93,7 +94,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
     private readonly IWorkScheduler scheduler;
     private readonly PairTerms terms;
     private readonly Workspace workspace = new(), store = new();
-    private readonly Action<int> pack, forward, backward, unpack;
+    private readonly Action<int> pack, forward, backward;
 
     // The call under way.
     private bool self, needsGradient;
@@ -115,7 +116,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         SimdWidth = width;
         scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
         this.terms = terms;
-        (pack, forward, backward, unpack) = (Pack, Forward, Backward, Unpack);
+        (pack, forward, backward) = (Pack, Forward, Backward);
     }
 
     public override SimdWidth SimdWidth { get; }
@@ -143,22 +144,14 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
             LossResult result = Finish(call);
             if (needsGradient)
             {
-                // The first tile of a block overwrites its gradient; without a tile nothing does.
-                if (schedule.Steps == 0)
+                // Tiles write the gradient of every row that takes part, if there are tiles.
+                if (options.IgnoreLabel != null || schedule.Steps == 0)
                 {
                     ClearRows(call.Queries, call.QueryGradient);
                     ClearRows(call.References, call.ReferenceGradient);
-                    return result;
                 }
 
                 Share(backward, workers);
-                if (options.IgnoreLabel != null)
-                {
-                    ClearRows(call.Queries, call.QueryGradient);
-                    ClearRows(call.References, call.ReferenceGradient);
-                }
-
-                Share(unpack, workers);
             }
 
             return result;
@@ -540,7 +533,7 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         }
     }
 
-    // ---- Backward and unpack ------------------------------------------------------------------------------------------------------------------------
+    // ---- Backward -----------------------------------------------------------------------------------------------------------------------------------
 
     private void Backward(int worker)
     {
@@ -569,31 +562,48 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
                 PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, sums.From(firstRow), default, strip, h);
             }
 
-            ref int columnTurn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];
             if (queryGradient != null)
             {
+                float* gradient = queryGradient + ((nint)firstRow * Layout.Pack);
                 Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
-                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, queryGradient + ((nint)firstRow * Layout.Pack), queries.SliceStride, add: unit.RowTurn > 0);
-            }
+                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, gradient, queries.SliceStride, add: unit.RowTurn > 0);
+                if (pairs.Triangle)
+                {
+                    TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, triangle: true, gradient, queries.SliceStride, add: true);
+                }
 
-            if (queryGradient != null && !pairs.Triangle)
-            {
+                if (unit.RowTurn == Blocks(references.Count, columnBlock) - 1)
+                {
+                    Unpack(queries, queryGradient, keptQueries, firstRow, pairs.Rows, queryDestination, queryStride);
+                }
+
                 Turns.Pass(ref rowTurns[unit.RowBlock], unit.RowTurn);
             }
 
-            if (referenceGradient != null)
+            if (referenceGradient != null && !pairs.Triangle)
             {
-                // A tile on the diagonal has its turn already.
-                if (!pairs.Triangle)
+                ref int turn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];
+                float* gradient = referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack);
+                Turns.Wait(ref turn, unit.ColumnTurn);
+                TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, triangle: false, gradient, references.SliceStride, add: unit.ColumnTurn > 0);
+                if (unit.ColumnTurn == Blocks(queries.Count, rowBlock) - 1)
                 {
-                    Turns.Wait(ref columnTurn, unit.ColumnTurn);
+                    Unpack(references, referenceGradient, keptReferences, pairs.FirstColumn, pairs.Columns, self ? queryDestination : referenceDestination, referenceStride);
                 }
 
-                TileMatrices.AddToColumns<TSimd>(
-                    h, pairs.Columns, queries, firstRow, pairs.Rows, pairs.Triangle, referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack), references.SliceStride,
-                    add: unit.ColumnTurn > 0 || pairs.Triangle);
-                Turns.Pass(ref columnTurn, unit.ColumnTurn);
+                Turns.Pass(ref turn, unit.ColumnTurn);
             }
+        }
+    }
+
+    // The last tile of a block completes its gradient, and takes it to the caller while it is in the cache.
+    private void Unpack(in PackedRows packed, float* gradient, int* keptRows, int first, int count, float* destination, nint stride)
+    {
+        bool selfPairs = self && options.SelfDiagonal == DiagonalPairs.Kept;
+        for (int row = first; row < first + count; row++)
+        {
+            nint to = (keptRows == null ? row : keptRows[row]) * stride;
+            RowPacking.Unpack<TSimd>(packed, gradient, row, options.Normalize, selfPairs ? selfSimilarities[row] : 0, destination + to);
         }
     }
 
@@ -625,34 +635,6 @@ internal sealed unsafe class LossEngine<TSimd, TForm> : LossEngine
         for (int row = 0; !gradient.IsEmpty && row < batch.Count; row++)
         {
             gradient.Slice(row * batch.Stride, batch.Dimension).Clear();
-        }
-    }
-
-    private void Unpack(int worker)
-    {
-        int queryPanels = queryGradient == null ? 0 : Blocks(queries.Count, Layout.Pack);
-        int panels = queryPanels + (self || referenceGradient == null ? 0 : Blocks(references.Count, Layout.Pack));
-        for (long panel = Next(); panel < panels; panel = Next())
-        {
-            if (panel < queryPanels)
-            {
-                Unpack(queries, queryGradient, keptQueries, (int)panel, queryDestination, queryStride);
-            }
-            else
-            {
-                Unpack(references, referenceGradient, keptReferences, (int)panel - queryPanels, referenceDestination, referenceStride);
-            }
-        }
-    }
-
-    private void Unpack(in PackedRows packed, float* gradient, int* keptRows, int panel, float* destination, nint stride)
-    {
-        int first = panel * Layout.Pack, end = Math.Min(first + Layout.Pack, packed.Count);
-        bool selfPairs = self && options.SelfDiagonal == DiagonalPairs.Kept;
-        for (int row = first; row < end; row++)
-        {
-            nint to = (keptRows == null ? row : keptRows[row]) * stride;
-            RowPacking.Unpack<TSimd>(packed, gradient, row, options.Normalize, selfPairs ? selfSimilarities[row] : 0, destination + to);
         }
     }
 }
