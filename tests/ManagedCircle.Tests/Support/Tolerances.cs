@@ -131,4 +131,10 @@ public static class Tolerances
     /// errors that go with the root of their number; and the projection's product, and the norm.
     /// </summary>
     public static double GradientSumInFloat(int terms, int dimension) => FloatRounding * (10 + Math.Sqrt(terms) + Math.Sqrt(dimension));
+
+    /// <summary>
+    /// What two computations of one loss in different order differ by, as a share of the largest: the logits of unit rows of less than 64 dimensions and
+    /// margins below 0.5 have slopes of at most 2.5 gamma, and each computation is off by half of this; the norm's and the rotation's roundings are in it.
+    /// </summary>
+    public static double ReorderedInFloat(double gamma) => 4 * 2.5 * gamma * SimilarityInFloat(64);
 }
