@@ -1,7 +1,6 @@
 using System.Runtime.CompilerServices;
 using FsCheck;
 using FsCheck.Fluent;
-using ManagedCircle.Reference;
 using ManagedCircle.Simd;
 using ManagedCircle.Tests.Support;
 using Xunit;
@@ -20,46 +19,12 @@ public sealed class CircleLossPropertyTests
 
         Check.One(Config.QuickThrowOnFailure.WithMaxTest(CaseCount), Prop.ForAll(FloatCase.Cases(), drawn =>
         {
-            AssertIsTheReference(drawn);
+            drawn.AssertIsTheReference();
             reached.Add(drawn);
         }));
 
         Assert.Equal(CaseCount, reached.Count);
         AssertReached(reached);
-    }
-
-    internal static void AssertIsTheReference(FloatCase drawn)
-    {
-        LossProblem problem = drawn.Problem;
-        ReferenceResult expected = problem.SolveInDouble();
-        LossAnswer actual = drawn.Solve();
-
-        // A loss below the smallest float is 0, and then a mean over losses above 0 is over fewer. The output scale hides no loss from the count.
-        LossProblem unscaled = problem with { Options = problem.Options with { OutputScale = OutputScale.One } };
-        double[] unscaledLosses = unscaled.SolveInFloat(drawn.Execution).Losses;
-        double denominator = problem.Denominator(unscaledLosses, expected.ValidCount);
-        double ratio = denominator == 0 ? 0 : problem.Denominator(expected.Losses, expected.ValidCount) / denominator;
-        FloatBounds bounds = new(problem, expected, denominator);
-
-        Compare("losses", expected.Losses, actual.Losses, bounds.Losses);
-        Compare("loss", [expected.Loss * ratio], [actual.Result.Loss], [bounds.Loss]);
-        Compare("gradient", [.. expected.QueryGradient.Select(g => g * ratio)], actual.QueryGradient, bounds.QueryGradient);
-        Compare("reference gradient", [.. expected.ReferenceGradient.Select(g => g * ratio)], actual.ReferenceGradient, bounds.ReferenceGradient);
-        Assert.Equal((expected.QueryCount, expected.ReferenceCount, expected.ValidCount), (actual.Result.QueryCount, actual.Result.ReferenceCount, actual.Result.ValidCount));
-        Assert.Equal(unscaledLosses.Count(loss => loss > 0), actual.Result.NonzeroCount);
-
-        void Compare(string what, double[] expected, double[] actual, double[] tolerances)
-        {
-            Assert.Equal(expected.Length, actual.Length);
-            for (int i = 0; i < expected.Length; i++)
-            {
-                double difference = Math.Abs(actual[i] - expected[i]);
-                if (!(difference <= tolerances[i] || (double.IsNaN(expected[i]) && double.IsNaN(actual[i]))))
-                {
-                    Assert.Fail($"{drawn}: {what}[{i}] is {actual[i]:R}, expected {expected[i]:R}: off by {difference:E1}, allowed {tolerances[i]:E1}");
-                }
-            }
-        }
     }
 
     private static void AssertReached(List<FloatCase> reached)

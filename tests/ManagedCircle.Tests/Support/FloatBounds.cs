@@ -15,6 +15,8 @@ namespace ManagedCircle.Tests.Support;
 /// </remarks>
 public sealed class FloatBounds
 {
+    private const double NormFloor = 1e-12;
+
     private readonly LossProblem problem;
     private readonly CircleLossOptions options;
     private readonly ReferenceResult expected;
@@ -87,7 +89,7 @@ public sealed class FloatBounds
             error += softmax[j] * logitErrors[j];
         }
 
-        Losses[i] = (Math.Min(1, loss) * (Math.Exp(error) - 1) + 4 * Tolerances.FloatRounding * loss + Tolerances.VanishingLossInFloat) * OutputScale + Tolerances.VanishingLossInFloat;
+        Losses[i] = (Math.Min(1, loss) * (Math.Exp(error) - 1) + 4 * Tolerances.FloatRounding * loss + Tolerances.VanishingInFloat) * OutputScale + Tolerances.VanishingInFloat;
         for (int j = 0; j < count; j++)
         {
             if (expected.Pairs[first + j] is not PairKind.Ignored)
@@ -124,8 +126,9 @@ public sealed class FloatBounds
             }
             else if (norm > 0)
             {
-                double across = Math.Sqrt(Math.Max(0, 1 - s * s));
-                bounds[row] += (error * across + (gradient + error) * rounding) / Math.Max(norm, 1e-12);
+                // Below its floor a norm is a constant, and nothing is projected away.
+                double across = norm < NormFloor ? 1 : Math.Sqrt(Math.Max(0, 1 - s * s));
+                bounds[row] += (error * across + (gradient + error) * rounding) / Math.Max(norm, NormFloor) + Tolerances.VanishingInFloat;
             }
         }
     }

@@ -100,8 +100,8 @@ public static class Tolerances
     /// <summary>Half the last place of 1 in float: what one rounding is off by at most, relative.</summary>
     public static readonly double FloatRounding = Math.Pow(2, -24);
 
-    /// <summary>Losses below this are 0 in float, or have lost digits: the smallest float and a rounding.</summary>
-    public static readonly double VanishingLossInFloat = Math.Pow(2, -148);
+    /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
+    public static readonly double VanishingInFloat = Math.Pow(2, -148);
 
     /// <summary>Products of a gradient below this are 0 in float: the smallest normal number, and the few factors that are not in it yet.</summary>
     public static readonly double VanishingProductInFloat = Math.Pow(2, -120);
