@@ -435,6 +435,35 @@ public sealed class CircleLossTests
     }
 
     [Fact]
+    public void More_pairs_than_32_bits_can_count_have_the_right_losses()
+    {
+        Assert.SkipUnless(Environment.GetEnvironmentVariable("MANAGEDCIRCLE_LARGE") == "1", "2.5e9 pairs take half a minute: set MANAGEDCIRCLE_LARGE=1.");
+
+        // Rows along 4 axes, a class for each: similarities are 1 to the row's class and 0 to others, and all losses are equal.
+        const int Count = 50_000, PerClass = Count / 4;
+        float[] rows = new float[Count * 4], losses = new float[Count];
+        long[] labels = [.. Enumerable.Range(0, Count).Select(row => (long)(row % 4))];
+        for (int row = 0; row < Count; row++)
+        {
+            rows[(row * 4) + (row % 4)] = 1 + (row % 3);
+        }
+
+        using CircleLoss loss = new(CircleLossOptions.Paper with { Gamma = 16 }, new() { Threads = 2 });
+        LossResult self = loss.Forward(new(rows, labels), losses);
+        AssertAll(PerClass - 1);
+        Assert.Equal(Count, self.ValidCount);
+
+        loss.Forward(new(rows, labels), new(rows, labels), losses);
+        AssertAll(PerClass);
+
+        void AssertAll(int positives)
+        {
+            double expected = Math.Log(positives) + Math.Log(3.0 * PerClass) - 2 * 16 * 0.4 * 0.4;
+            Assert.All(losses, x => Assert.Equal(expected, x, (Count / 256 + 64) * Tolerances.FloatRounding));
+        }
+    }
+
+    [Fact]
     public void A_disposed_loss_holds_no_memory_and_may_be_disposed_again()
     {
         CircleLoss loss = new(CircleLossOptions.Paper);

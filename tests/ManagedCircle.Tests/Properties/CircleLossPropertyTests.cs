@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using FsCheck;
 using FsCheck.Fluent;
+using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 using ManagedCircle.Tests.Support;
 using Xunit;
@@ -49,9 +50,9 @@ public sealed class CircleLossPropertyTests
         Both(drawn => drawn.Problem.Terms.ExcludedReferences.Length == 0);
         Both(drawn => drawn.Problem.Labels.Any(label => label != (int)label));
         Both(drawn => drawn.Problem.Labels.Distinct().Count() == 1);
-        Both(drawn => drawn.Problem.Labels.Length > Engine.Layout.Tile);
-        Both(drawn => drawn.Problem.ReferenceLabels.Length > Engine.Layout.Tile);
-        Both(drawn => drawn.Problem.Dimension > Engine.Layout.Depth);
+        Both(drawn => drawn.Problem.Labels.Length > Layout.Tile);
+        Both(drawn => drawn.Problem.ReferenceLabels.Length > Layout.Tile);
+        Both(drawn => drawn.Problem.Dimension > Layout.Depth);
         Both(drawn => drawn.IntLabels);
         Both(drawn => drawn.Padding > 0);
         Both(drawn => drawn.Execution.MaxWorkspaceBytes > 0);
