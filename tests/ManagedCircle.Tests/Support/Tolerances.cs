@@ -96,4 +96,45 @@ public static partial class Tolerances
 
     /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
     public const double OfThePeersFloat = 6;
+
+    /// <summary>Half the last place of 1 in float: what one rounding is off by at most, relative.</summary>
+    public static readonly double FloatRounding = Math.Pow(2, -24);
+
+    /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
+    public static readonly double VanishingInFloat = Math.Pow(2, -148);
+
+    /// <summary>Products of a gradient below this are 0 in float: the smallest normal number, and the few factors that are not in it yet.</summary>
+    public static readonly double VanishingProductInFloat = Math.Pow(2, -120);
+
+    /// <summary>
+    /// What a similarity of unit rows may be off by in float. Two rows are normalised with three roundings each; a chain of so many multiply-adds rounds
+    /// sums of up to 1, each by up to half a last place and in either direction, so that they add up to the root of their number (Higham and Mary, 2019),
+    /// here twice that.
+    /// </summary>
+    public static double SimilarityInFloat(int dimension) => FloatRounding * (6 + Math.Sqrt(dimension));
+
+    /// <summary>
+    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and two
+    /// products and the reduction to base 2 follow.
+    /// </summary>
+    public static double LogitRoundingInFloat(double gamma, double y, double optimum, double margin) =>
+        5 * FloatRounding * gamma * (Math.Abs(y) + Math.Abs(optimum)) * (Math.Abs(y) + Math.Abs(margin));
+
+    /// <summary>
+    /// What a log-sum-exp is off by, beside its logits: its exponentials by 1e-7, which is below two roundings, and a sum of positive terms, in chains of up to
+    /// 64 that are merged, by fewer roundings than 30; its logarithm by 1e-7 again.
+    /// </summary>
+    public static readonly double LogSumExpInFloat = 34 * FloatRounding;
+
+    /// <summary>
+    /// What an entry of a gradient is off by, as a share of the absolute sum that makes it, beside what its terms are: a chain for each tile of 256, with
+    /// errors that go with the root of their number; and the projection's product, and the norm.
+    /// </summary>
+    public static double GradientSumInFloat(int terms, int dimension) => FloatRounding * (10 + Math.Sqrt(terms) + Math.Sqrt(dimension));
+
+    /// <summary>
+    /// What two computations of one loss in different order differ by, as a share of the largest: the logits of unit rows of less than 64 dimensions and
+    /// margins below 0.5 have slopes of at most 2.5 gamma, and each computation is off by half of this; the norm's and the rotation's roundings are in it.
+    /// </summary>
+    public static double ReorderedInFloat(double gamma) => 4 * 2.5 * gamma * SimilarityInFloat(64);
 }
