@@ -3,6 +3,7 @@ using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 using ManagedCircle.Engine;
+using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;
 
@@ -15,6 +16,24 @@ internal static unsafe class TileCopy
         for (int row = 0; row < rows; row++, source += sourceStride, destination += stride)
         {
             new ReadOnlySpan<float>(source, columns).CopyTo(new Span<float>(destination, columns));
+        }
+    }
+
+    /// <summary>destination[rows, columns] = source[rows, columns], past the caches where whole vectors of the destination are aligned.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void StreamRows<TSimd>(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        for (int row = 0; row < rows; row++, source += sourceStride, destination += stride)
+        {
+            bool aligned = (nuint)destination % (nuint)sizeof(TSimd) == 0;
+            int streamed = aligned ? columns - (columns % TSimd.Lanes) : 0;
+            for (int column = 0; column < streamed; column += TSimd.Lanes)
+            {
+                TSimd.StoreStreaming(TSimd.Load(source + column), destination + column);
+            }
+
+            new ReadOnlySpan<float>(source + streamed, columns - streamed).CopyTo(new Span<float>(destination + streamed, columns - streamed));
         }
     }
 
@@ -52,16 +71,17 @@ internal static unsafe class TileCopy
         public static bool Adds => true;
     }
 
-    // Squares of 4 by 4 in four registers, along the destination's rows, so that its cache lines fill up one after the other.
+    // Squares of 4 by 4 in four registers. Row by row of the source: where that is the caller's matrix, its stride may be a power of two, and then few of its
+    // rows are in the L1 cache at once.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     private static void Transpose<TPut>(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride)
         where TPut : struct, IPut
     {
         int wholeRows = rows & ~3, wholeColumns = columns & ~3;
-        for (int column = 0; column < wholeColumns; column += 4)
+        for (int row = 0; row < wholeRows; row += 4)
         {
-            float* from = source + column, to = destination + (column * stride);
-            for (int row = 0; row < wholeRows; row += 4, from += 4 * sourceStride, to += 4)
+            float* from = source + (row * sourceStride), to = destination + row;
+            for (int column = 0; column < wholeColumns; column += 4, from += 4, to += 4 * stride)
             {
                 Vector128<float> a = Vector128.Load(from), b = Vector128.Load(from + sourceStride);
                 Vector128<float> c = Vector128.Load(from + (2 * sourceStride)), d = Vector128.Load(from + (3 * sourceStride));
