@@ -18,6 +18,9 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract void Store(TSelf value, float* destination);
 
+    /// <summary>Stores past the caches, to an address aligned to the vector: for whole cache lines that nobody reads soon.</summary>
+    static abstract void StoreStreaming(TSelf value, float* destination);
+
     static abstract TSelf Broadcast(float value);
 
     /// <summary>0, 1, 2, ... along the lanes.</summary>

@@ -23,6 +23,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static void Store(SimdScalar value, float* destination) => *destination = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStreaming(SimdScalar value, float* destination) => *destination = value.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Broadcast(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

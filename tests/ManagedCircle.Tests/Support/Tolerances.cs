@@ -137,4 +137,30 @@ public static partial class Tolerances
     /// margins below 0.5 have slopes of at most 2.5 gamma, and each computation is off by half of this; the norm's and the rotation's roundings are in it.
     /// </summary>
     public static double ReorderedInFloat(double gamma) => 4 * 2.5 * gamma * SimilarityInFloat(64);
+
+    /// <summary>The largest relative error of rounding to float.</summary>
+    private static readonly double HalfPlaceInFloat = Math.Pow(2, -24);
+
+    /// <summary>
+    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 256 fused multiply-adds rounds as often, and so
+    /// does the adding up of chains. Where terms were sums of two themselves (G + G^T), that rounds once more.
+    /// </summary>
+    public static double SumInFloat(int terms) => (Math.Min(terms, 256) + Math.Ceiling(terms / 256.0) + 2) * HalfPlaceInFloat;
+
+    /// <summary>
+    /// How far, relative, a number of a unit row may be off: the sum of squares is of 16 lanes, each a chain of a 16th of the dimension and some, which the root
+    /// halves; root, inverse and product round once each.
+    /// </summary>
+    public static double UnitRowInFloat(int dimension) => ((dimension / 32.0) + 8) * HalfPlaceInFloat;
+
+    /// <summary>A cosine is a sum of products whose magnitudes sum up to 1 at most, of two unit rows that are off.</summary>
+    public static double CosineInFloat(int dimension) => SumInFloat(dimension) + (2 * UnitRowInFloat(dimension));
+
+    /// <summary>
+    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to that at
+    /// most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most sqrt(dimension)
+    /// times as much; and is a sum of the dimension itself.
+    /// </summary>
+    public static double CosineGradientInFloat(int dimension, int count) =>
+        (1 + Math.Sqrt(dimension)) * (SumInFloat(count) + (4 * UnitRowInFloat(dimension)));
 }
