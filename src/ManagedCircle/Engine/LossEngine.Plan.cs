@@ -10,7 +10,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         self = call.Self;
         needsGradient = queryDestination != null || referenceDestination != null;
         (int queryCount, int referenceCount) = (Remaining(call.Queries), self ? 0 : Remaining(call.References));
-        int dimension = call.Queries.Dimension;
+        int dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
         int others = self ? queryCount : referenceCount;
         rowBlock = RowBlock(queryCount, self);
         columnBlock = self ? rowBlock : Layout.Tile;

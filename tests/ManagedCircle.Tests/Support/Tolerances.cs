@@ -97,9 +97,6 @@ public static partial class Tolerances
     /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
     public const double OfThePeersFloat = 6;
 
-    /// <summary>Half the last place of 1 in float: what one rounding is off by at most, relative.</summary>
-    public static readonly double FloatRounding = Math.Pow(2, -24);
-
     /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
     public static readonly double VanishingInFloat = Math.Pow(2, -148);
 
