@@ -51,6 +51,18 @@ public sealed unsafe class LabelCodesTests
         Assert.DoesNotContain(second[2], first);
     }
 
+    [Theory]
+    [InlineData(0)]
+    [InlineData(32)]
+    [InlineData(50)]
+    public void Multiples_of_a_power_of_two_spread_over_the_table(int shift)
+    {
+        int[] codes = Codes([.. Enumerable.Range(1, 512).Select(i => (long)i << shift)], wide: true);
+
+        // Codes are places: 512 of more than 1,024, and not side by side.
+        Assert.True(codes.Max() - codes.Min() > 768, $"places {codes.Min()} to {codes.Max()}");
+    }
+
     [Fact]
     public void Only_rows_that_take_part_have_codes() => Assert.Equal([30, 10], WriteCodes(new(new float[4], [10, 20, 30, 40]), [], [2, 0], 2));
 

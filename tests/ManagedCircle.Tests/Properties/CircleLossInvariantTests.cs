@@ -86,7 +86,7 @@ public sealed class CircleLossInvariantTests
     public void Any_width_gives_the_same_bits_at_ragged_sizes(int dimension)
     {
         Assert.SkipUnless(Fma.IsSupported || AdvSimd.IsSupported, "Without fused multiply-add widths may round differently.");
-        foreach (int count in (int[])[2, 7, 17, 31, 63, 130, 255, 257])
+        foreach (int count in (int[])[2, 17, 63, 130, 257])
         {
             LargeBatch batch = LargeBatch.Draw(count, count, dimension, classes: 3), references = LargeBatch.Draw(count + 1, count / 2 + 3, dimension, classes: 4);
             foreach (CircleLossOptions options in OptionsOf.Values)
