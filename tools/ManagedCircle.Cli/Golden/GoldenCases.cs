@@ -62,7 +62,10 @@ internal sealed class GoldenCases(ulong seed)
         yield return Self("combine-separate", "softplus(P) + softplus(N)", Paper with { Combination = LossCombination.Separate, Gamma = 32 }, 20, 12, 6);
         yield return Against("combine-separate-references", "softplus(P) + softplus(N)", Attached(Paper) with { Combination = LossCombination.Separate, Gamma = 4 }, 12, 21, 12, 6);
         yield return Self("diagonal-keep", "a row is a positive of itself", Paper with { SelfDiagonal = DiagonalPairs.Kept, Gamma = 4 }, 20, 12, 6);
-        yield return Against("diagonal-remove-references", "reference i is no positive of query i, but may be a negative", Paper with { ReferenceDiagonal = DiagonalPairs.Removed }, 20, 26, 12, 4);
+        GoldenProblem removed = Against(
+            "diagonal-remove-references", "reference i is no positive of query i, but may be a negative", Paper with { ReferenceDiagonal = DiagonalPairs.Removed, Gamma = 4 }, 20, 26, 12, 4);
+        removed.ReferenceLabels.AsSpan(8).Reverse();
+        yield return removed;
         yield return Against("diagonal-keep-references", "query i and reference i are any two rows", Paper with { Gamma = 32 }, 20, 26, 12, 4);
         foreach (LossReduction reduction in Enum.GetValues<LossReduction>())
         {
@@ -100,7 +103,7 @@ internal sealed class GoldenCases(ulong seed)
         yield return WithUpstream(Against("upstream-per-query-references", "an upstream gradient per query", Attached(Paper), 18, 23, 12, 5), 18);
         yield return WithUpstream(Self("upstream-scope-batch", "one upstream gradient of one loss", Paper with { Scope = LossScope.Batch }, 18, 12, 5), 1);
 
-        GoldenProblem excluded = Against("excluded-references", "a reference per query that it is not compared with, as its own copy in a memory", Paper with { Gamma = 32 }, 12, 30, 10, 3);
+        GoldenProblem excluded = Against("excluded-references", "a reference per query that it is not compared with, as its own copy in a memory", Paper with { Gamma = 4 }, 12, 30, 10, 3);
         int[] copies = [.. Enumerable.Range(0, 12).Select(q => q % 5 == 4 ? -1 : 29 - q)];
         for (int q = 0; q < copies.Length; q++)
         {
