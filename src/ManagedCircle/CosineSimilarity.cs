@@ -9,8 +9,9 @@ namespace ManagedCircle;
 /// may end without its gap. Any number of rows will do, 0 among them, and any dimension from 1 on. Numbers between a destination's rows stay as they are.
 /// </para>
 /// <para>
-/// Each inner product is summed in single precision, in order, in chunks of 256: it is within <c>(min(D, 256) + D / 256 + 1) 2^-24</c> of the sum of the products' magnitudes. NaN and
-/// infinity propagate, as in any matrix product, to the rows and columns that they are in.
+/// Each inner product is summed in single precision, in order, in chunks of 512: it is within <c>(min(D, 512) + D / 512 + 2) 2^-24</c> of the sum of the products'
+/// magnitudes. NaN and infinity propagate, as in any matrix product: a similarity is spoilt if a number of its two rows is, and a gradient if one of those that it
+/// sums is.
 /// </para>
 /// <para>
 /// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. Results are

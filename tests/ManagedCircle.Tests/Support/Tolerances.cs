@@ -139,10 +139,10 @@ public static partial class Tolerances
     private static readonly double HalfPlaceInFloat = Math.Pow(2, -24);
 
     /// <summary>
-    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 256 fused multiply-adds rounds as often, and so
+    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 512 fused multiply-adds rounds as often, and so
     /// does the adding up of chains. Where terms were sums of two themselves (G + G^T), that rounds once more.
     /// </summary>
-    public static double SumInFloat(int terms) => (Math.Min(terms, 256) + Math.Ceiling(terms / 256.0) + 2) * HalfPlaceInFloat;
+    public static double SumInFloat(int terms) => (Math.Min(terms, 512) + Math.Ceiling(terms / 512.0) + 2) * HalfPlaceInFloat;
 
     /// <summary>
     /// How far, relative, a number of a unit row may be off: the sum of squares is of 16 lanes, each a chain of a 16th of the dimension and some, which the root
