@@ -48,7 +48,7 @@ internal abstract class SimilarityEngine : IDisposable
     /// <summary>Writes the similarities, shape [queries, references].</summary>
     public abstract void Forward(in SimilarityCall call, Span<float> destination, int stride);
 
-    /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, and rows with themselves have but the first.</summary>
+    /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, rows with themselves have but the first.</summary>
     public abstract void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient);
 
     /// <summary>Writes the unit rows, laid out as the rows are.</summary>
@@ -67,8 +67,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     // Multiply-adds that are worth a worker of their own: about 10 microseconds.
     private const long WorkPerWorker = 1L << 20;
 
-    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs more
-    // than a panel of 64 KB that the L1 cache does not hold.
+    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs
+    // more than a panel of 64 KB that the L1 cache does not hold.
     private const int Depth = 2 * Layout.Depth;
 
     // Numbers in a matrix that leaves the caches anyway: what is mirrored need not go through them.
@@ -155,7 +155,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         nint queryGradients = queryDestination == null ? 0 : querySlices, referenceGradients = referenceDestination == null ? 0 : referenceSlices;
         nint norms = Layout.Packed(queryCount) + Layout.Packed(referenceCount);
         scratchSize = Math.Max(Layout.Tile * Layout.TileStride, PackedSize(dimension));
-        workspace.Reset(Workspace.SizeOf<float>(querySlices + referenceSlices + queryPanels + referencePanels + queryGradients + referenceGradients + norms + (scratchSize * workers)));
+        nint operands = querySlices + referenceSlices + queryPanels + referencePanels + norms;
+        workspace.Reset(Workspace.SizeOf<float>(operands + queryGradients + referenceGradients + (scratchSize * workers)));
         queries = TakePacked(queryCount, dimension, querySlices, queryPanels);
         references = self ? queries : TakePacked(referenceCount, dimension, referenceSlices, referencePanels);
         queryGradient = workspace.Take<float>(queryGradients);
@@ -256,7 +257,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private void Forward(int worker)
     {
         float* strip = scratch + (worker * scratchSize), transposed = strip + (Layout.Tile * Layout.Pack);
-        int block = RowBlock(queries.Dimension), shift = Shift(), rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
+        int block = RowBlock(queries.Dimension), shift = Shift();
+        int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
         {
             int start = (int)(step / columnTiles) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
@@ -283,8 +285,9 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         nint stride = whole ? matrixStride : Layout.Pack;
         for (int depth = 0; depth < queries.Dimension; depth += Depth)
         {
-            float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + (depth * Layout.Pack);
-            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, Math.Min(Depth, queries.Dimension - depth), product, stride, rows, add: depth > 0);
+            float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
+            int length = Math.Min(Depth, queries.Dimension - depth);
+            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0);
         }
 
         if (!whole)
