@@ -259,6 +259,28 @@ public sealed class CircleLossTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void After_an_error_a_loss_is_as_good_as_new(int threads)
+    {
+        LargeBatch batch = LargeBatch.Draw(1, 1_200, 16, classes: 30), holed = batch with { Rows = [.. batch.Rows] };
+        holed.Rows[9_000] = float.NaN;
+        float[] gradient = new float[batch.Rows.Length], losses = new float[1_200];
+        using CircleLoss loss = new(CircleLossOptions.Paper, new() { Threads = threads });
+
+        for (int call = 0; call < 3; call++)
+        {
+            AssertError("rows: row 562 holds", () => loss.ForwardBackward(holed.Batch, gradient, losses));
+            AssertError("references: row 562 holds", () => loss.ForwardBackward(batch.Batch, holed.Batch, gradient, default, losses));
+            loss.ForwardBackward(batch.Batch, gradient, losses);
+        }
+
+        float[][] expected = batch.Solve(CircleLossOptions.Paper);
+        Assert.Equal(expected[0], losses);
+        Assert.Equal(expected[1], gradient);
+    }
+
+    [Theory]
     [MemberData(nameof(Widths))]
     public void Unchecked_a_bad_query_leaves_the_others_alone(SimdWidth width)
     {
