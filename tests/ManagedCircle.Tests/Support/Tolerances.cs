@@ -111,8 +111,8 @@ public static partial class Tolerances
     public static double SimilarityInFloat(int dimension) => FloatRounding * (6 + Math.Sqrt(dimension));
 
     /// <summary>
-    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and two
-    /// products and the reduction to base 2 follow.
+    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and
+    /// two products and the reduction to base 2 follow.
     /// </summary>
     public static double LogitRoundingInFloat(double gamma, double y, double optimum, double margin) =>
         5 * FloatRounding * gamma * (Math.Abs(y) + Math.Abs(optimum)) * (Math.Abs(y) + Math.Abs(margin));
