@@ -9,8 +9,6 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
 {
     private readonly float outputScale = options.OutputScale == OutputScale.InverseGamma ? (float)(1 / options.Gamma) : 1;
 
-    private bool Joint => options.Combination == LossCombination.Joint;
-
     /// <summary>Reduces losses of queries.</summary>
     /// <param name="sums">Sums of each query, shape [count], with a vector's room; become coefficients.</param>
     /// <param name="pairs">Which queries take part.</param>
@@ -22,7 +20,7 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
     public LossResult OfQueries<TSimd>(in RunningSums sums, in PairRows pairs, float* losses, float* factors, QueryTerms given, Span<float> destination, int count)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        QueryFinish.LossesAndCoefficients<TSimd>(sums, count, Joint, losses);
+        LossesAndCoefficients<TSimd>(sums, count, losses);
         ReadOnlySpan<float> weights = given.Weights, upstream = given.Upstream;
         int valid = 0, nonzero = 0;
         double total = 0, totalWeight = 0, nonzeroWeight = 0;
@@ -78,7 +76,7 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
         RunningSums whole = new() { PositiveSums = memory, PositiveExponents = memory + Room, NegativeSums = memory + (2 * Room), NegativeExponents = memory + (3 * Room) };
         whole.Clear(Room, PairTerms.EmptyExponent);
         Total(sums, count, whole);
-        QueryFinish.LossesAndCoefficients<TSimd>(whole, 1, Joint, losses);
+        LossesAndCoefficients<TSimd>(whole, 1, losses);
         float loss = losses[0] * outputScale;
         if (!destination.IsEmpty)
         {
@@ -99,6 +97,20 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
     {
         (*total.PositiveSums, *total.PositiveExponents) = Total(sums.PositiveSums, sums.PositiveExponents, count);
         (*total.NegativeSums, *total.NegativeExponents) = Total(sums.NegativeSums, sums.NegativeExponents, count);
+    }
+
+    // A loss that is NaN makes the gradient of all its pairs NaN.
+    private void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, float* losses)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        QueryFinish.LossesAndCoefficients<TSimd>(sums, count, options.Combination == LossCombination.Joint, losses);
+        for (int i = 0; i < count; i++)
+        {
+            if (float.IsNaN(losses[i]))
+            {
+                (sums.PositiveSums[i], sums.NegativeSums[i]) = (float.NaN, float.NaN);
+            }
+        }
     }
 
     private static (float Sum, float Exponent) Total(float* sums, float* exponents, int count)

@@ -114,4 +114,7 @@ public static class Tolerances
 
     /// <summary>Below this, floats are subnormal: a loss is a few of them off.</summary>
     public const double SubnormalInFloat = 1e-37;
+
+    /// <summary>What class-level Circle loss promises of cross-entropy over its logits, times max(1, L).</summary>
+    public const double CrossEntropy = 1e-6;
 }
