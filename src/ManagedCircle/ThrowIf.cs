@@ -247,6 +247,26 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if rows cannot enter a memory: of another dimension, too many, or not finite.</summary>
+    public static void NotStorable(EmbeddingBatch batch, ReadOnlySpan<bool> mask, int dimension, int count, int capacity)
+    {
+        if (batch.Dimension != dimension && batch.Count > 0)
+        {
+            throw new ArgumentException($"batch has dimension {batch.Dimension}: expected {dimension}, as the memory has.", nameof(batch));
+        }
+
+        if (count > capacity)
+        {
+            throw new ArgumentException($"batch has {count} rows to store: expected at most {capacity}, the memory's capacity.", nameof(batch));
+        }
+
+        for (int row = 0; row < batch.Count; row++)
+        {
+            bool stored = mask.IsEmpty || mask[row];
+            NotFinite(stored && !TensorPrimitives.IsFiniteAll(batch.Rows.Slice(row * batch.Stride, dimension)), row, nameof(batch));
+        }
+    }
+
     /// <summary>Throws if similarities hold NaN or infinity.</summary>
     public static void NotFinite(bool check, ReadOnlySpan<float> similarities, int referenceCount)
     {

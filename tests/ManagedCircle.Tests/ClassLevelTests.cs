@@ -28,7 +28,7 @@ public sealed class ClassLevelTests
     public void Where_targets_are_outside_the_classes_the_logits_and_their_gradient_are_the_peers()
     {
         // The peer's loss of this case is the mean of all logits: their slopes, through the cosines, are its gradient.
-        GoldenCase golden = GoldenSet.Case("fastreid/circle_softmax/partial_targets/r37x19");
+        GoldenCase golden = GoldenSet.Case(GoldenProblems.MeanOfLogits);
         double[] rows = golden.Inputs.Emb.ToDoubles(), classWeights = golden.Inputs.ClassWeight!.ToDoubles();
         long[] targets = golden.Inputs.Labels.ToLongs();
         int dimension = golden.Inputs.Emb.Shape[1], classes = golden.Inputs.ClassWeight.Shape[0];
