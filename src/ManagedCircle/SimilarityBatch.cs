@@ -123,9 +123,15 @@ public readonly ref struct SimilarityBatch
     }
 
     private SimilarityBatch(ReadOnlySpan<float> similarities, EmbeddingBatch queries, EmbeddingBatch references, bool self)
+        : this(queries, references, self)
     {
         ThrowIf.NotShape(similarities.Length, queries.Count, references.Count);
         Similarities = similarities;
+    }
+
+    /// <summary>The pairs of similarities that are yet to be computed.</summary>
+    internal SimilarityBatch(EmbeddingBatch queries, EmbeddingBatch references, bool self)
+    {
         QueryCount = queries.Count;
         ReferenceCount = references.Count;
         Queries = queries;
