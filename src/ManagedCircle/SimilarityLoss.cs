@@ -55,7 +55,7 @@ public readonly ref struct SimilarityDetails
 /// </remarks>
 public sealed class SimilarityLoss : IDisposable
 {
-    private readonly SimilarityEngine engine;
+    private readonly SimilarityLossEngine engine;
 
     /// <summary>Makes a loss; its workspace grows with the largest batch seen and is reused.</summary>
     /// <param name="options">The choices; checked here, once. <see cref="CircleLossOptions.Normalize"/> has no part.</param>
@@ -65,7 +65,7 @@ public sealed class SimilarityLoss : IDisposable
     public SimilarityLoss(CircleLossOptions options, ExecutionOptions? execution = null)
     {
         Options = ThrowIf.Invalid(options);
-        engine = SimilarityEngine.Create(options, ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+        engine = SimilarityLossEngine.Create(options, ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
     }
 
     /// <summary>The choices this loss was made with.</summary>
@@ -169,7 +169,7 @@ public sealed class SimilarityLoss : IDisposable
         OfItsOwn(details.NegativeLogSumExp, nameof(details.NegativeLogSumExp), batch, gradient);
         ThrowIf.Overlap(details.Weights, details.Logits, nameof(details.Weights), nameof(details.Logits));
         ThrowIf.Overlap(details.PositiveLogSumExp, details.NegativeLogSumExp, nameof(details.PositiveLogSumExp), nameof(details.NegativeLogSumExp));
-        return engine.Run(new SimilarityCall { Batch = batch, Gradient = gradient, Losses = losses, Terms = terms, Details = details });
+        return engine.Run(new SimilarityLossCall { Batch = batch, Gradient = gradient, Losses = losses, Terms = terms, Details = details });
 
         static void OfItsOwn(Span<float> destination, string name, SimilarityBatch batch, Span<float> gradient)
         {

@@ -23,7 +23,7 @@ public sealed class PairStatisticsTests
     [Property(MaxTest = 200, Arbitrary = [typeof(RandomProblems)])]
     public void Of_similarities_they_are_those_of_the_references_pairs(LossProblem source)
     {
-        SimilarityProblem problem = SimilarityProblem.Of(source);
+        PairProblem problem = PairProblem.Of(source);
 
         AssertStatistics(
             source.Options with { IgnoreLabel = null },

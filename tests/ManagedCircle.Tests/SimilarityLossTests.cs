@@ -78,7 +78,7 @@ public sealed class SimilarityLossTests
     [Fact]
     public void The_gradient_may_take_the_place_of_the_similarities()
     {
-        SimilarityProblem problem = SimilarityProblem.Of(RandomProblems.Draw(3));
+        PairProblem problem = PairProblem.Of(RandomProblems.Draw(3));
         float[] inPlace = [.. problem.Similarities];
         using SimilarityLoss loss = new(problem.Options);
 
@@ -91,9 +91,9 @@ public sealed class SimilarityLossTests
     [Fact]
     public void The_forward_pass_alone_gives_the_same_losses()
     {
-        SimilarityProblem problem = SimilarityProblem.Of(RandomProblems.Draw(3));
+        PairProblem problem = PairProblem.Of(RandomProblems.Draw(3));
         using SimilarityLoss loss = new(problem.Options);
-        SimilarityAnswer expected = problem.SolveByMask();
+        PairAnswer expected = problem.SolveByMask();
         float[] losses = new float[expected.Losses.Length];
 
         Assert.Equal(expected.Result, loss.Forward(new SimilarityBatch(problem.Similarities, problem.Pairs, problem.QueryCount), losses, problem.Terms));
@@ -232,7 +232,7 @@ public sealed class SimilarityLossTests
     [Fact]
     public void Nothing_is_allocated_once_the_workspace_has_grown()
     {
-        SimilarityProblem problem = SimilarityProblem.Of(RandomProblems.Draw(3));
+        PairProblem problem = PairProblem.Of(RandomProblems.Draw(3));
         using SimilarityLoss loss = new(problem.Options);
         float[] gradient = new float[problem.Similarities.Length], positives = new float[20], negatives = new float[200];
         Call();

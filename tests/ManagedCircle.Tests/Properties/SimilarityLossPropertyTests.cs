@@ -11,7 +11,7 @@ public sealed class SimilarityLossPropertyTests
     [Property(MaxTest = 300, Arbitrary = [typeof(RandomProblems)])]
     public void Labels_give_the_losses_and_gradients_of_the_reference(LossProblem source)
     {
-        SimilarityProblem problem = SimilarityProblem.Of(source);
+        PairProblem problem = PairProblem.Of(source);
 
         AssertAnswer(problem, problem.SolveByLabels(), pairsAreLabelled: true);
     }
@@ -19,7 +19,7 @@ public sealed class SimilarityLossPropertyTests
     [Property(MaxTest = 300, Arbitrary = [typeof(RandomProblems)])]
     public void Masks_give_the_losses_and_gradients_of_the_reference(LossProblem source)
     {
-        SimilarityProblem problem = WithAnyMask(SimilarityProblem.Of(source));
+        PairProblem problem = WithAnyMask(PairProblem.Of(source));
 
         AssertAnswer(problem, problem.SolveByMask(), pairsAreLabelled: false);
     }
@@ -27,7 +27,7 @@ public sealed class SimilarityLossPropertyTests
     [Property(MaxTest = 300, Arbitrary = [typeof(RandomProblems)])]
     public void Lists_with_repeated_pairs_give_the_bits_of_their_mask(LossProblem source)
     {
-        SimilarityProblem problem = WithAnyMask(SimilarityProblem.Of(source));
+        PairProblem problem = WithAnyMask(PairProblem.Of(source));
 
         problem.SolveByLists().AssertSameBits(problem.SolveByMask());
     }
@@ -35,7 +35,7 @@ public sealed class SimilarityLossPropertyTests
     [Property(MaxTest = 50, Arbitrary = [typeof(RandomProblems)])]
     public void Threads_change_no_bit(LossProblem source)
     {
-        SimilarityProblem problem = SimilarityProblem.Of(source);
+        PairProblem problem = PairProblem.Of(source);
 
         problem.SolveByLabels(new ExecutionOptions { Threads = 3, Scheduler = new Backwards() }).AssertSameBits(problem.SolveByLabels());
     }
@@ -43,11 +43,11 @@ public sealed class SimilarityLossPropertyTests
     [Property(MaxTest = 50, Arbitrary = [typeof(RandomProblems)])]
     public void Every_width_of_vectors_gives_the_losses_and_gradients_of_the_reference(LossProblem source)
     {
-        SimilarityProblem problem = SimilarityProblem.Of(source);
+        PairProblem problem = PairProblem.Of(source);
 
         foreach (SimdWidth width in Enum.GetValues<SimdWidth>())
         {
-            SimilarityAnswer answer;
+            PairAnswer answer;
             try
             {
                 answer = problem.SolveByLabels(new ExecutionOptions { SimdWidth = width });
@@ -62,14 +62,14 @@ public sealed class SimilarityLossPropertyTests
     }
 
     /// <summary>A mask of its own for every problem, as no labels would make it.</summary>
-    private static SimilarityProblem WithAnyMask(SimilarityProblem problem)
+    private static PairProblem WithAnyMask(PairProblem problem)
     {
         Random random = new(problem.Similarities.Length);
         PairKind[] mask = [.. problem.Pairs.Select(kind => random.Next(4) switch { 0 => PairKind.Ignored, 1 => (PairKind)random.Next(3), _ => kind })];
         return problem with { Pairs = mask, Source = problem.Source with { Options = problem.Options with { IgnoreLabel = null } } };
     }
 
-    private static void AssertAnswer(SimilarityProblem problem, SimilarityAnswer answer, bool pairsAreLabelled)
+    private static void AssertAnswer(PairProblem problem, PairAnswer answer, bool pairsAreLabelled)
     {
         bool byLabels = pairsAreLabelled && problem.Source.References is not null;
         ReferenceResult expected = byLabels ? problem.SolveLabelsInDouble() : problem.SolveInDouble();
@@ -132,7 +132,7 @@ public sealed class SimilarityLossPropertyTests
         }
     }
 
-    private static double OfDenominator(SimilarityProblem problem, ReferenceResult result, double[] weights)
+    private static double OfDenominator(PairProblem problem, ReferenceResult result, double[] weights)
     {
         if (problem.Options.Reduction != LossReduction.Mean || problem.Options.Scope == LossScope.Batch)
         {

@@ -4,7 +4,7 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Engine;
 
 /// <summary>One call of the loss of similarities, its arguments checked.</summary>
-internal ref struct SimilarityCall
+internal ref struct SimilarityLossCall
 {
     public SimilarityBatch Batch;
 
@@ -24,13 +24,13 @@ internal ref struct SimilarityCall
 /// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossFinish"/> turns them
 /// into losses and coefficients; a second walk makes the gradient. Memory is a row of scratch a worker and a few numbers a query.
 /// </remarks>
-internal abstract class SimilarityEngine : IDisposable
+internal abstract class SimilarityLossEngine : IDisposable
 {
     /// <summary>The engine for the vectors asked for.</summary>
-    public static SimilarityEngine Create(CircleLossOptions options, ExecutionOptions execution)
+    public static SimilarityLossEngine Create(CircleLossOptions options, ExecutionOptions execution)
     {
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
-        return SimdChoice.On<Maker, SimilarityEngine>(width, new Maker(options, execution, width));
+        return SimdChoice.On<Maker, SimilarityLossEngine>(width, new Maker(options, execution, width));
     }
 
     /// <summary>The vectors it runs on.</summary>
@@ -39,19 +39,19 @@ internal abstract class SimilarityEngine : IDisposable
     /// <summary>The bytes of memory it holds.</summary>
     public abstract long WorkspaceBytes { get; }
 
-    public abstract LossResult Run(in SimilarityCall call);
+    public abstract LossResult Run(in SimilarityLossCall call);
 
     public abstract void Dispose();
 
-    private readonly struct Maker(CircleLossOptions options, ExecutionOptions execution, SimdWidth width) : ISimdCode<SimilarityEngine>
+    private readonly struct Maker(CircleLossOptions options, ExecutionOptions execution, SimdWidth width) : ISimdCode<SimilarityLossEngine>
     {
-        public SimilarityEngine Run<TSimd>()
-            where TSimd : unmanaged, ISimd<TSimd> => new SimilarityEngine<TSimd>(options, execution, width);
+        public SimilarityLossEngine Run<TSimd>()
+            where TSimd : unmanaged, ISimd<TSimd> => new SimilarityLossEngine<TSimd>(options, execution, width);
     }
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
+internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     where TSimd : unmanaged, ISimd<TSimd>
 {
     // Pairs that are worth a worker of their own: about 20 microseconds.
@@ -74,7 +74,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private PairDescription* descriptions;
     private long next;
 
-    public SimilarityEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
+    public SimilarityLossEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
     {
         // Similarities are taken as they are: they may be any numbers.
         this.options = options with { Normalize = false };
@@ -91,7 +91,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     public override long WorkspaceBytes => (long)workspace.Capacity;
 
-    public override LossResult Run(in SimilarityCall call)
+    public override LossResult Run(in SimilarityLossCall call)
     {
         fixed (float* source = call.Batch.Similarities, destination = call.Gradient, weightDestination = call.Details.Weights, logitDestination = call.Details.Logits)
         fixed (PairKind* mask = call.Batch.Mask)

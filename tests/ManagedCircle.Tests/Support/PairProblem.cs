@@ -3,14 +3,14 @@ using ManagedCircle.Reference;
 namespace ManagedCircle.Tests.Support;
 
 /// <summary>One call of the loss of similarities: float similarities, what their pairs are, and the ways to say so.</summary>
-public sealed record SimilarityProblem(LossProblem Source, float[] Similarities, PairKind[] Pairs)
+public sealed record PairProblem(LossProblem Source, float[] Similarities, PairKind[] Pairs)
 {
     public int QueryCount => Source.Labels.Length;
 
     public CircleLossOptions Options => Source.Options;
 
     /// <summary>Its similarities are those of a problem's rows, rounded to float; its pairs those the labels, diagonals and exclusions make.</summary>
-    public static SimilarityProblem Of(LossProblem source)
+    public static PairProblem Of(LossProblem source)
     {
         ReferenceResult result = source.SolveInDouble();
         return new(source, [.. result.Similarities.Select(s => (float)s)], result.Pairs);
@@ -27,7 +27,7 @@ public sealed record SimilarityProblem(LossProblem Source, float[] Similarities,
     /// <summary>Weights and upstream gradients, without the excluded references.</summary>
     public QueryTerms Terms => new() { Weights = Floats(Source.Terms.Weights), Upstream = Floats(Source.Terms.Upstream) };
 
-    public SimilarityAnswer SolveByLabels(ExecutionOptions? execution = null)
+    public PairAnswer SolveByLabels(ExecutionOptions? execution = null)
     {
         QueryTerms terms = new() { Weights = Floats(Source.Terms.Weights), Upstream = Floats(Source.Terms.Upstream), ExcludedReferences = Source.Terms.ExcludedReferences };
         return Solve(
@@ -36,10 +36,10 @@ public sealed record SimilarityProblem(LossProblem Source, float[] Similarities,
             execution);
     }
 
-    public SimilarityAnswer SolveByMask(ExecutionOptions? execution = null) => Solve(new SimilarityBatch(Similarities, Pairs, QueryCount), Terms, execution);
+    public PairAnswer SolveByMask(ExecutionOptions? execution = null) => Solve(new SimilarityBatch(Similarities, Pairs, QueryCount), Terms, execution);
 
     /// <summary>The pairs as lists, shuffled, some of them twice.</summary>
-    public SimilarityAnswer SolveByLists(ExecutionOptions? execution = null)
+    public PairAnswer SolveByLists(ExecutionOptions? execution = null)
     {
         int columns = QueryCount == 0 ? 0 : Similarities.Length / QueryCount;
         Random random = new(1);
@@ -58,11 +58,11 @@ public sealed record SimilarityProblem(LossProblem Source, float[] Similarities,
         }
     }
 
-    private SimilarityAnswer Solve(SimilarityBatch batch, QueryTerms terms, ExecutionOptions? execution)
+    private PairAnswer Solve(SimilarityBatch batch, QueryTerms terms, ExecutionOptions? execution)
     {
         using SimilarityLoss loss = new(Options, execution);
         int count = Options.Scope == LossScope.Batch ? 1 : QueryCount;
-        SimilarityAnswer answer = new(count, Similarities.Length);
+        PairAnswer answer = new(count, Similarities.Length);
         answer.Result = loss.ForwardBackward(batch, answer.Gradient, answer.Losses, terms, answer.Details);
         return answer;
     }
@@ -71,7 +71,7 @@ public sealed record SimilarityProblem(LossProblem Source, float[] Similarities,
 }
 
 /// <summary>All that the loss of similarities answers.</summary>
-public sealed class SimilarityAnswer(int lossCount, int pairCount)
+public sealed class PairAnswer(int lossCount, int pairCount)
 {
     public LossResult Result { get; set; }
 
@@ -107,13 +107,13 @@ public sealed class SimilarityAnswer(int lossCount, int pairCount)
         HardestNegatives = HardestNegatives,
     };
 
-    public void AssertSameBits(SimilarityAnswer other)
+    public void AssertSameBits(PairAnswer other)
     {
         Xunit.Assert.Equal(other.Result, Result);
         Xunit.Assert.Equal(Bits(other), Bits(this));
     }
 
-    private static int[] Bits(SimilarityAnswer answer) =>
+    private static int[] Bits(PairAnswer answer) =>
     [
         .. ((float[])[.. answer.Losses, .. answer.Gradient, .. answer.Weights, .. answer.Logits, .. answer.PositiveLogSumExp, .. answer.NegativeLogSumExp])
             .Select(BitConverter.SingleToInt32Bits),
