@@ -25,7 +25,7 @@ namespace ManagedCircle.Reference;
 /// gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers; rows of the ignored label have loss 0 and gradient 0.
 /// NaN or infinity in an input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless
 /// <see cref="CircleLossOptions.CheckInputs"/> is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with
-/// queryCount referenceCount, which must stay below 2^31.
+/// queryCount referenceCount, which must stay below 2^31. The same input gives the same bits on any machine (<see cref="StableMath"/>).
 /// </para>
 /// </remarks>
 public static class ReferenceLoss
@@ -272,8 +272,8 @@ public static class ReferenceLoss
             {
                 double share = pairs[j] switch
                 {
-                    PairKind.Positive => positiveShare[i] * Math.Exp(logits[j] - positiveLogSumExp[i]),
-                    PairKind.Negative => negativeShare[i] * Math.Exp(logits[j] - negativeLogSumExp[i]),
+                    PairKind.Positive => positiveShare[i] * StableMath.Exp(logits[j] - positiveLogSumExp[i]),
+                    PairKind.Negative => negativeShare[i] * StableMath.Exp(logits[j] - negativeLogSumExp[i]),
                     _ => 0,
                 };
                 similarityGradient[j] = upstream * scale * weights[i] * share * PairFormulas.Slope(options, pairs[j], similarities[j]);

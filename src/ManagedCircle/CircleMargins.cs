@@ -17,9 +17,9 @@ namespace ManagedCircle;
 /// negative pair changes sign halfway between On and Dn. It is 0 where the weight is 0, and where s lies outside the clamp's range.
 /// </para>
 /// <para>
-/// A similarity may be any number; NaN gives NaN, but for a constant weight. Where a method takes float, the result is that of double, rounded. Methods over spans compute in
-/// float: a weight or slope is within 2e-7 of its largest term, a logit within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>.
-/// Their destination may be the similarities themselves, but may not overlap them otherwise.
+/// A similarity may be any finite number; NaN gives NaN, but for a constant weight. Where a method takes float, the result is that of double, rounded.
+/// Methods over spans compute in float: weights within 1.2e-7 (|s| + |O|), slopes within 2.4e-7 gamma (|s| + |O|), logits within
+/// 5.4e-7 gamma (|s| + |O| + |D|)^2. Their destination may be the similarities themselves, but may not overlap them otherwise.
 /// </para>
 /// </remarks>
 public readonly record struct CircleMargins

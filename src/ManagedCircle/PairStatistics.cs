@@ -1,5 +1,4 @@
 using ManagedCircle.Engine;
-using ManagedCircle.Simd;
 
 namespace ManagedCircle;
 
@@ -30,8 +29,11 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     /// <param name="batch">The rows, each a query and a reference.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or a row holds NaN or infinity.</exception>
     /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
-    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch) =>
-        OfRows(new RowTally(ThrowIf.Invalid(options), batch, batch, self: true, default));
+    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch)
+    {
+        ThrowIf.NotFinite(ThrowIf.Invalid(options).CheckInputs, batch, "rows");
+        return PairTally.Of(options, batch, batch, self: true, default);
+    }
 
     /// <summary>Summarises the pairs of queries and references.</summary>
     /// <param name="options">The choices of the loss.</param>
@@ -44,7 +46,9 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     {
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);
-        return OfRows(new RowTally(options, queries, references, self: false, excludedReferences));
+        ThrowIf.NotFinite(options.CheckInputs, queries, nameof(queries));
+        ThrowIf.NotFinite(options.CheckInputs, references, nameof(references));
+        return PairTally.Of(options, queries, references, self: false, excludedReferences);
     }
 
     /// <summary>Summarises the pairs of similarities.</summary>
@@ -62,9 +66,6 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
         ThrowIf.NotFinite(options.CheckInputs, batch.Similarities, batch.ReferenceCount);
         return PairTally.Of(options, batch, excludedReferences);
     }
-
-    private static PairStatistics OfRows(RowTally tally) =>
-        SimdChoice.On<RowTally, PairStatistics>(SimdChoice.Resolve(SimdWidth.Auto), tally);
 
     private static double Share(PairSummary pairs) => pairs.Count == 0 ? 0 : pairs.ZeroWeightShare * pairs.Count;
 }

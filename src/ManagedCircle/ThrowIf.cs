@@ -22,21 +22,40 @@ internal static class ThrowIf
     /// <summary>Returns the stride of rows of a shape, or throws.</summary>
     public static int NotRows(int length, int count, int dimension, int stride)
     {
-        if (dimension < 1)
-        {
-            throw new ArgumentException($"dimension is {dimension}: expected at least 1.", nameof(dimension));
-        }
-
-        if (stride != 0 && stride < dimension)
-        {
-            throw new ArgumentException($"stride is {stride}: expected at least the dimension {dimension}, or 0 for rows without gaps.", nameof(stride));
-        }
-
-        stride = stride == 0 ? dimension : stride;
-        long extent = count == 0 ? 0 : (count - 1L) * stride + dimension;
+        stride = NotStride(NotDimension(dimension), stride, nameof(stride));
+        long extent = Extent(count, dimension, stride);
         return length >= extent
             ? stride
             : throw new ArgumentException($"rows holds {length} numbers: expected at least {extent} for {count} rows of dimension {dimension}, {stride} apart.", "rows");
+    }
+
+    /// <summary>Returns the numbers in a row, or throws if there are none.</summary>
+    public static int NotDimension(int dimension) =>
+        dimension >= 1 ? dimension : throw new ArgumentException($"dimension is {dimension}: expected at least 1.", nameof(dimension));
+
+    /// <summary>Returns the numbers from one row's start to the next's, or throws if rows would overlap.</summary>
+    public static int NotStride(int columns, int stride, string name) =>
+        stride == 0 ? columns
+        : stride >= columns ? stride
+        : throw new ArgumentException($"{name} is {stride}: expected at least the {columns} numbers of a row, or 0 for rows without gaps.", name);
+
+    /// <summary>Returns how many rows a span holds, whose last row may end without its gap, or throws.</summary>
+    public static int NotWholeRows(int length, int dimension, int stride, string name)
+    {
+        (int count, int rest) = Math.DivRem(length, stride);
+        return rest == 0 ? count
+            : rest >= dimension ? count + 1
+            : throw new ArgumentException($"{name} holds {length} numbers: expected whole rows of dimension {dimension}, {stride} apart.", name);
+    }
+
+    /// <summary>Throws if a span does not have room for rows of a shape.</summary>
+    public static void NotRoom(int length, int count, int columns, int stride, string name, bool mayBeEmpty = false)
+    {
+        if (length < Extent(count, columns, stride) && !(mayBeEmpty && length == 0))
+        {
+            throw new ArgumentException(
+                $"{name} holds {length} numbers: expected at least {Extent(count, columns, stride)} for {count} rows of {columns}, {stride} apart.", name);
+        }
     }
 
     /// <summary>Returns the dimension and stride of a matrix of so many rows, or throws.</summary>
@@ -262,10 +281,20 @@ internal static class ThrowIf
 
         for (int row = 0; row < batch.Count; row++)
         {
-            bool stored = mask.IsEmpty || mask[row];
-            NotFinite(stored && !TensorPrimitives.IsFiniteAll(batch.Rows.Slice(row * batch.Stride, dimension)), row, nameof(batch));
+            NotFinite((mask.IsEmpty || mask[row]) && !IsFinite(batch, row), row, nameof(batch));
         }
     }
+
+    /// <summary>Throws if a row holds NaN or infinity.</summary>
+    public static void NotFinite(bool check, EmbeddingBatch batch, string name)
+    {
+        for (int row = 0; check && row < batch.Count; row++)
+        {
+            NotFinite(!IsFinite(batch, row), row, name);
+        }
+    }
+
+    private static bool IsFinite(EmbeddingBatch batch, int row) => TensorPrimitives.IsFiniteAll(batch.Rows.Slice(row * batch.Stride, batch.Dimension));
 
     /// <summary>Throws if similarities hold NaN or infinity.</summary>
     public static void NotFinite(bool check, ReadOnlySpan<float> similarities, int referenceCount)
@@ -286,6 +315,9 @@ internal static class ThrowIf
             return i;
         }
     }
+
+    // Numbers from the first row's start to the last row's end.
+    private static long Extent(int count, int columns, int stride) => count == 0 ? 0 : (count - 1L) * stride + columns;
 
     private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
     {

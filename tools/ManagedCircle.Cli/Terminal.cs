@@ -7,6 +7,8 @@ namespace ManagedCircle.Cli;
 /// <summary>The ways a command speaks: a JSON object, a table, a progress bar.</summary>
 internal static class Terminal
 {
+    private const int WidthOfFiles = 200;
+
     private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     /// <summary>Writes one line of JSON; a number that JSON cannot hold is the string "NaN", "Infinity" or "-Infinity".</summary>
@@ -31,5 +33,12 @@ internal static class Terminal
         });
     }
 
-    private static IAnsiConsole On(TextWriter writer) => AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+    /// <summary>A console on a writer; what no terminal shows has lines as wide as they need to be.</summary>
+    private static IAnsiConsole On(TextWriter writer)
+    {
+        IAnsiConsole console = AnsiConsole.Create(new AnsiConsoleSettings { Out = new AnsiConsoleOutput(writer) });
+        bool shown = ReferenceEquals(writer, Console.Error) ? !Console.IsErrorRedirected : ReferenceEquals(writer, Console.Out) && !Console.IsOutputRedirected;
+        console.Profile.Width = shown ? console.Profile.Width : Math.Max(WidthOfFiles, console.Profile.Width);
+        return console;
+    }
 }

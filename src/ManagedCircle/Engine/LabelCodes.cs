@@ -19,8 +19,8 @@ internal static unsafe class LabelCodes
         return beyond == 0;
     }
 
-    /// <summary>Entries that the table needs for so many labels, two numbers each.</summary>
-    public static int TableSize(int labels) => (int)BitOperations.RoundUpToPowerOf2((uint)labels + 1) * 2;
+    /// <summary>The length of a table for so many labels: two numbers for each of its places, of which at most half are taken.</summary>
+    public static int TableSize(int labels) => (int)BitOperations.RoundUpToPowerOf2((2 * (uint)labels) + 1) * 2;
 
     /// <summary>Writes the code of each row that takes part.</summary>
     /// <param name="batch">The labels.</param>
@@ -41,11 +41,11 @@ internal static unsafe class LabelCodes
         }
     }
 
-    // Open addressing; a place is empty while its code, which counts from 1, is 0.
+    // Open addressing; a place is empty while its code, which counts from 1, is 0. The first bits of the product depend on all bits of the label.
     private static int Code(long label, Span<long> table)
     {
         int mask = (table.Length / 2) - 1;
-        int place = (int)((ulong)label * 0x9E3779B97F4A7C15 >> 33) & mask;
+        int place = (int)((ulong)label * 0x9E3779B97F4A7C15 >> BitOperations.LeadingZeroCount((ulong)mask)) & mask;
         while (table[(2 * place) + 1] != 0 && table[2 * place] != label)
         {
             place = (place + 1) & mask;

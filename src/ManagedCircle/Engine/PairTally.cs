@@ -18,7 +18,7 @@ internal unsafe struct PairTally(CircleLossOptions options)
         PairTally tally = new(options);
         fixed (PairKind* mask = batch.Mask)
         {
-            PairRows pairs = Prepare(options, batch, mask, excluded, workspace, 0, out int* kinds);
+            PairRows pairs = Prepare(options, batch, mask, excluded, workspace, block: 0, out int* kinds);
             for (int query = 0; query < batch.QueryCount; query++)
             {
                 pairs.Write<SimdScalar>(query, kinds);
@@ -29,12 +29,47 @@ internal unsafe struct PairTally(CircleLossOptions options)
         }
     }
 
-    /// <summary>Takes a batch's pairs, and scratch for the kinds of a row's, into a workspace with room for more.</summary>
-    public static PairRows Prepare(
-        CircleLossOptions options, SimilarityBatch batch, PairKind* mask, ReadOnlySpan<int> excluded, Workspace workspace, nuint more, out int* kinds)
+    /// <summary>Adds up the pairs of rows. Their similarities are computed in blocks of 64 queries by all references, which is all that is kept of them.</summary>
+    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded)
+    {
+        const int Block = 64;
+        using Workspace workspace = new();
+        using CosineSimilarity cosine = new();
+        PairTally tally = new(options);
+        int columns = references.Count;
+        PairRows pairs = Prepare(options, new SimilarityBatch(queries, references, self), null, excluded, workspace, (nint)Block * columns, out int* kinds);
+        float* block = workspace.Take<float>((nint)Block * columns);
+        for (int first = 0; first < queries.Count; first += Block)
+        {
+            int count = Math.Min(Block, queries.Count - first), start = first * queries.Stride;
+            ReadOnlySpan<float> rows = queries.Rows.Slice(start, (count - 1) * queries.Stride + queries.Dimension);
+            ReadOnlySpan<float> all = references.Rows[..(int)references.Extent];
+            Span<float> similarities = new(block, checked(count * columns));
+            if (options.Normalize)
+            {
+                cosine.Matrix(rows, all, queries.Dimension, similarities, queries.Stride, references.Stride);
+            }
+            else
+            {
+                cosine.InnerProducts(rows, all, queries.Dimension, similarities, queries.Stride, references.Stride);
+            }
+
+            for (int row = 0; row < count; row++)
+            {
+                pairs.Write<SimdScalar>(first + row, kinds);
+                tally.Add(similarities.Slice(row * columns, columns), kinds);
+            }
+        }
+
+        return tally.Result(pairs.QueryCount);
+    }
+
+    // The batch's pairs, scratch for the kinds of a row's, and room for a block of similarities.
+    private static PairRows Prepare(
+        CircleLossOptions options, SimilarityBatch batch, PairKind* mask, ReadOnlySpan<int> excluded, Workspace workspace, nint block, out int* kinds)
     {
         int padded = PairRow.Padded(batch.ReferenceCount);
-        workspace.Reset(PairRows.SizeOf(batch) + Workspace.SizeOf<int>(padded) + more);
+        workspace.Reset(PairRows.SizeOf(batch) + Workspace.SizeOf<int>(padded) + Workspace.SizeOf<float>(block));
         kinds = workspace.Take<int>(padded);
         return PairRows.Prepare(batch, mask, options, excluded, workspace, kinds);
     }
@@ -82,79 +117,4 @@ internal unsafe struct PairTally(CircleLossOptions options)
             zeroWeights += pairWeight == 0 ? 1 : 0;
         }
     }
-}
-
-/// <summary>The tally of embeddings: their similarities are computed in blocks of 32 queries by all references, which is all that is kept of them.</summary>
-internal unsafe ref struct RowTally(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded)
-    : ISimdCode<PairStatistics>
-{
-    private readonly EmbeddingBatch queries = queries, references = references;
-    private readonly ReadOnlySpan<int> excluded = excluded;
-
-    public readonly PairStatistics Run<TSimd>()
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        using Workspace workspace = new();
-        SimilarityBatch batch = new(queries, references, self);
-        int dimension = queries.Count > 0 ? queries.Dimension : 1, columns = references.Count;
-        nint block = (nint)Layout.Pack * columns;
-        nuint more = SizeOf(queries.Count, dimension) + (self ? 0 : SizeOf(references.Count, dimension))
-            + Workspace.SizeOf<float>(block) + Workspace.SizeOf<float>(Layout.Pack * Layout.TileStride);
-        PairRows pairs = PairTally.Prepare(options, batch, null, excluded, workspace, more, out int* kinds);
-        PackedRows packedQueries = Pack<TSimd>(queries, dimension, self ? "rows" : "queries", workspace);
-        PackedRows packedReferences = self ? packedQueries : Pack<TSimd>(references, dimension, "references", workspace);
-        float* similarities = workspace.Take<float>(block), tile = workspace.Take<float>(Layout.Pack * Layout.TileStride);
-
-        PairTally tally = new(options);
-        for (int first = 0; first < queries.Count; first += Layout.Pack)
-        {
-            int count = Math.Min(Layout.Pack, queries.Count - first);
-            for (int column = 0; column < columns; column += Layout.Tile)
-            {
-                int width = Math.Min(Layout.Tile, columns - column);
-                TileMatrices.Similarities<TSimd>(packedQueries, first, count, packedReferences, column, width, false, tile);
-                for (int row = 0; row < count; row++)
-                {
-                    new ReadOnlySpan<float>(tile + (row * Layout.TileStride), width).CopyTo(new Span<float>(similarities + ((nint)row * columns) + column, width));
-                }
-            }
-
-            for (int row = 0; row < count; row++)
-            {
-                pairs.Write<TSimd>(first + row, kinds);
-                tally.Add(new ReadOnlySpan<float>(similarities + ((nint)row * columns), columns), kinds);
-            }
-        }
-
-        return tally.Result(pairs.QueryCount);
-    }
-
-    private readonly PackedRows Pack<TSimd>(EmbeddingBatch batch, int dimension, string name, Workspace workspace)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        PackedRows packed = new()
-        {
-            Count = batch.Count,
-            Dimension = dimension,
-            SliceStride = SliceStride(batch.Count),
-            Panels = workspace.Take<float>((nint)Layout.Packed(batch.Count) * Layout.Packed(dimension)),
-            Slices = workspace.Take<float>(SliceStride(batch.Count) * (Layout.Packed(dimension) / Layout.Pack)),
-            InverseNorms = workspace.Take<float>(Layout.Packed(batch.Count)),
-        };
-        fixed (float* rows = batch.Rows)
-        {
-            for (int first = 0; first < batch.Count; first += Layout.Pack)
-            {
-                int bad = RowPacking.Pack<TSimd>(rows, batch.Stride, null, options.Normalize, packed, first);
-                ThrowIf.NotFinite(options.CheckInputs && bad >= 0, bad, name);
-            }
-        }
-
-        return packed;
-    }
-
-    private static nuint SizeOf(int count, int dimension) => Workspace.SizeOf<float>((nint)Layout.Packed(count) * Layout.Packed(dimension))
-        + Workspace.SizeOf<float>(SliceStride(count) * (Layout.Packed(dimension) / Layout.Pack)) + Workspace.SizeOf<float>(Layout.Packed(count));
-
-    private static nint SliceStride(int count) => (nint)Layout.Packed(count) * Layout.Pack;
 }

@@ -196,7 +196,15 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             }
 
             Load((int)query, row, kinds);
-            PairRow.Gradient<TSimd>(row, kinds, padded, terms, sums.From((nint)query), row);
+            if (terms.Attached)
+            {
+                PairRow.Gradient<TSimd, Yes>(row, kinds, padded, terms, sums.From((nint)query), row);
+            }
+            else
+            {
+                PairRow.Gradient<TSimd, No>(row, kinds, padded, terms, sums.From((nint)query), row);
+            }
+
             new ReadOnlySpan<float>(row, columns).CopyTo(destination);
         }
     }

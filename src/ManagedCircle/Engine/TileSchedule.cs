@@ -34,6 +34,14 @@ internal readonly struct TileSchedule
         return unit.RowBlock >= 0;
     }
 
+    /// <summary>The tile at a step counted from the end, its turns too: what was used last is used first, while a cache may still hold it.</summary>
+    public bool TryGetBackwards(long step, out TileUnit unit)
+    {
+        bool found = TryGet(Steps - 1 - step, out unit);
+        unit = unit with { RowTurn = columnBlocks - 1 - unit.RowTurn, ColumnTurn = rowBlocks - 1 - unit.ColumnTurn };
+        return found;
+    }
+
     // A round-robin tournament: in round r block a meets block (r - a) mod n, so every round has each block once (a block that meets itself is a
     // tile on the diagonal), neighbouring units share no block, and a block's turn is the round. An odd n has (n + 1) / 2 units in each round;
     // an even n has n / 2 + 1 in even rounds, two of them on the diagonal, and n / 2 in odd rounds.

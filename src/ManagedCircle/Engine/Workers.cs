@@ -71,6 +71,16 @@ internal static unsafe class Turns
         }
     }
 
+    /// <summary>Waits until so many are done.</summary>
+    public static void Wait(ref long done, long all)
+    {
+        SpinWait spin = default;
+        while (Volatile.Read(ref done) < all)
+        {
+            spin.SpinOnce(sleep1Threshold: -1);
+        }
+    }
+
     /// <summary>Lets the next unit pass.</summary>
     public static void Pass(ref int passed, int turn) => Volatile.Write(ref passed, turn + 1);
 }

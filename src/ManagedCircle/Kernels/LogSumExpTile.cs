@@ -90,7 +90,9 @@ internal static unsafe class LogSumExpTile
                 {
                     if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                     {
-                        column = AddNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns);
+                        column = TForm.Narrow
+                            ? AddNarrowNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns)
+                            : AddWideNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns);
                     }
 
                     if (column < pairs.Columns)
@@ -109,7 +111,7 @@ internal static unsafe class LogSumExpTile
                 rows.PositiveExponents[row + i] = PairTerms.EmptyExponent;
                 if (anyMixed)
                 {
-                    AddLanes<WideForm>(lanes.PositiveSums + (i * Layout.SumLanes), lanes.PositiveExponents + (i * Layout.SumLanes), rows.PositiveSums + row + i, rows.PositiveExponents + row + i);
+                    AddLanes<PairForm<No, No, No>>(lanes.PositiveSums + (i * Layout.SumLanes), lanes.PositiveExponents + (i * Layout.SumLanes), rows.PositiveSums + row + i, rows.PositiveExponents + row + i);
                 }
             }
         }
@@ -136,38 +138,78 @@ internal static unsafe class LogSumExpTile
         TSimd.Store(larger, exponents);
     }
 
-    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. A method of its
-    // own, without calls, so that the sums of the rows stay in registers.
+    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. Methods of their
+    // own, without calls, so that the sums of the rows stay in registers; and one for each form, as the JIT stops inlining at 512 locals.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int AddNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, int row, int column, in RunningSums lanes, in RunningSums columns)
+    private static int AddNarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
     {
-        PairTerms<TSimd, TForm> terms = new(pairTerms);
-        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
-        Four<TSimd> sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.NegativeExponents, Layout.SumLanes);
-        int* labels = pairs.ColumnLabels;
+        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes);
+        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels, columnSums = columns.NegativeSums;
         int end = pairs.Columns - TSimd.Lanes;
-        float* similarities = pairs.Similarities + (row * Layout.TileStride);
-        float* columnSums = columns.NegativeSums, columnExponents = columns.NegativeExponents;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load((float*)labels + column)).Any)
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
 
-            if (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes))
+            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
+            if (TForm.Clamps)
             {
-                break;
+                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
             }
 
-            Four<TSimd> term = terms.NegativeTerm(Four<TSimd>.Load(similarities + column, Layout.TileStride), out Four<TSimd> n);
-            Add<TSimd, TForm>(term, n, ref sum, ref exponent);
+            Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
+            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin), rounded = logit + rounding;
+            Four<TSimd> term = Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
+            sum += term;
             if (TEnds.Both)
             {
-                AddToColumn<TSimd, TForm>(term, n, columnSums + column, columnExponents + column);
+                TSimd.Store(TSimd.Load(columnSums + column) + term.Sum, columnSums + column);
+            }
+        }
+
+        sum.Store(lanes.NegativeSums, Layout.SumLanes);
+        return column;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int AddWideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
+    {
+        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
+        Four<TSimd> sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.NegativeExponents, Layout.SumLanes);
+        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
+        int end = pairs.Columns - TSimd.Lanes;
+        for (; column <= end; column += Layout.SumLanes)
+        {
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            {
+                break;
+            }
+
+            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
+            if (TForm.Clamps)
+            {
+                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
+            }
+
+            Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
+            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin), n = Four<TSimd>.Round(logit);
+            Four<TSimd> term = Exponential.PowerOfFraction(logit - n);
+            AddWide(term, n, ref sum, ref exponent);
+            if (TEnds.Both)
+            {
+                AddWideToColumn(term, n, columns.NegativeSums + column, columns.NegativeExponents + column);
             }
         }
 
@@ -186,68 +228,61 @@ internal static unsafe class LogSumExpTile
     {
         MixedPairs<TSimd>.Evaluate<TForm>(pairs, pairTerms, row, column, out MixedPairs<TSimd> mixed);
         TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
-        Four<TSimd> exponent = Four<TSimd>.Select(mixed.Negative, mixed.Exponent, empty);
-        Four<TSimd> term = TForm.Narrow ? Four<TSimd>.Scale(mixed.Term, exponent - TSimd.Broadcast(pairTerms.NegativeExponent)) : mixed.Term;
-        term &= mixed.Negative;
-        AddInMemory<TSimd, TForm>(term, exponent, lanes.NegativeSums, lanes.NegativeExponents, Layout.SumLanes);
-        if (TEnds.Both)
+        if (TForm.Narrow)
         {
-            AddToColumn<TSimd, TForm>(term, exponent, columns.NegativeSums + column, columns.NegativeExponents + column);
+            Four<TSimd> term = Four<TSimd>.Scale(mixed.Term, mixed.Exponent - TSimd.Broadcast(pairTerms.NegativeExponent)) & mixed.Negative;
+            (Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes) + term).Store(lanes.NegativeSums, Layout.SumLanes);
+            if (TEnds.Both)
+            {
+                TSimd.Store(TSimd.Load(columns.NegativeSums + column) + term.Sum, columns.NegativeSums + column);
+            }
+        }
+        else
+        {
+            AddInMemory<TSimd, TEnds>(
+                mixed.Term & mixed.Negative, Four<TSimd>.Select(mixed.Negative, mixed.Exponent, empty),
+                lanes.NegativeSums, lanes.NegativeExponents, Layout.SumLanes, columns.NegativeSums + column, columns.NegativeExponents + column);
         }
 
         if (mixed.Positive.Any)
         {
-            exponent = Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty);
-            term = mixed.Term & mixed.Positive;
-            AddInMemory<TSimd, WideForm>(term, exponent, lanes.PositiveSums, lanes.PositiveExponents, Layout.SumLanes);
-            if (TEnds.Both)
-            {
-                AddToColumn<TSimd, WideForm>(term, exponent, columns.PositiveSums + column, columns.PositiveExponents + column);
-            }
+            AddInMemory<TSimd, TEnds>(
+                mixed.Term & mixed.Positive, Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty),
+                lanes.PositiveSums, lanes.PositiveExponents, Layout.SumLanes, columns.PositiveSums + column, columns.PositiveExponents + column);
         }
     }
 
-    // sum 2^exponent + term 2^n, with the larger of the two exponents. In the narrow form the term is whole, and the exponent stays.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Add<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, ref Four<TSimd> sum, ref Four<TSimd> exponent)
+    /// <summary>Adds terms to four vectors of sums, <paramref name="stride"/> numbers apart, and all four to those of the columns where pairs count for both ends.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static void AddInMemory<TSimd, TEnds>(in Four<TSimd> term, in Four<TSimd> n, float* sums, float* exponents, int stride, float* columnSums, float* columnExponents)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TForm : struct, IPairForm
+        where TEnds : struct, IPairEnds
     {
-        if (TForm.Narrow)
+        Four<TSimd> sum = Four<TSimd>.Load(sums, stride), exponent = Four<TSimd>.Load(exponents, stride);
+        AddWide(term, n, ref sum, ref exponent);
+        sum.Store(sums, stride);
+        exponent.Store(exponents, stride);
+        if (TEnds.Both)
         {
-            sum += term;
-            return;
+            AddWideToColumn(term, n, columnSums, columnExponents);
         }
+    }
 
+    // sum 2^exponent + term 2^n, with the larger of the two exponents.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static void AddWide<TSimd>(Four<TSimd> term, Four<TSimd> n, ref Four<TSimd> sum, ref Four<TSimd> exponent)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
         Four<TSimd> larger = Four<TSimd>.Max(exponent, n);
         sum = Four<TSimd>.Scale(sum, exponent - larger) + Four<TSimd>.Scale(term, n - larger);
         exponent = larger;
     }
 
-    /// <summary>Adds terms to four vectors of sums, <paramref name="stride"/> numbers apart.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddInMemory<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, float* sums, float* exponents, int stride)
-        where TSimd : unmanaged, ISimd<TSimd>
-        where TForm : struct, IPairForm
-    {
-        Four<TSimd> sum = Four<TSimd>.Load(sums, stride), exponent = Four<TSimd>.Load(exponents, stride);
-        Add<TSimd, TForm>(term, n, ref sum, ref exponent);
-        sum.Store(sums, stride);
-        exponent.Store(exponents, stride);
-    }
-
     // Four terms of each column at once.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void AddToColumn<TSimd, TForm>(Four<TSimd> term, Four<TSimd> n, float* sums, float* exponents)
+    private static void AddWideToColumn<TSimd>(Four<TSimd> term, Four<TSimd> n, float* sums, float* exponents)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TForm : struct, IPairForm
     {
-        if (TForm.Narrow)
-        {
-            TSimd.Store(TSimd.Load(sums) + term.Sum, sums);
-            return;
-        }
-
         TSimd before = TSimd.Load(exponents), exponent = TSimd.Max(n.Largest, before);
         TSimd.Store(TSimd.Scale(TSimd.Load(sums), before - exponent) + Four<TSimd>.Scale(term, n - exponent).Sum, sums);
         TSimd.Store(exponent, exponents);

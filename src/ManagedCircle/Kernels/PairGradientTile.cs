@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics.X86;
 using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
@@ -42,7 +43,9 @@ internal static unsafe class PairGradientTile
             {
                 if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                 {
-                    column = Negatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination);
+                    column = TForm.Narrow
+                        ? NarrowNegatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination)
+                        : WideNegatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination);
                 }
 
                 if (column < pairs.Columns)
@@ -54,47 +57,126 @@ internal static unsafe class PairGradientTile
         }
     }
 
-    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends.
+    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. Detached, the
+    // slope is the weight. One method for each form, as the JIT stops inlining at 512 locals.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int Negatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+    private static int NarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
     {
-        PairTerms<TSimd, TForm> terms = new(pairTerms);
-        Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row), exponent = Four<TSimd>.Broadcast(rows.NegativeExponents + row);
-        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
+        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
-        float* columnCoefficients = columns.NegativeSums, columnExponents = columns.NegativeExponents;
         int end = pairs.Columns - TSimd.Lanes;
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any)
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
 
-            if (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes))
+            // Kept similarities come from memory: ask for those of the next four rows.
+            if (Sse.IsSupported)
+            {
+                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + Layout.TileStride);
+                Sse.Prefetch0(next + (2 * Layout.TileStride));
+                Sse.Prefetch0(next + (3 * Layout.TileStride));
+            }
+
+            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
+            if (TForm.Clamps)
+            {
+                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
+            }
+
+            Four<TSimd> slope = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
+            Four<TSimd> logit = slope * Four<TSimd>.MultiplyAdd(y, scale, margin);
+            if (TForm.Attached)
+            {
+                slope = Four<TSimd>.MultiplyAdd(slope, TSimd.Broadcast(2f), TSimd.Broadcast(terms.Negative.Slope)) & Four<TSimd>.LessThan(default, slope);
+            }
+
+            if (TForm.Clamps)
+            {
+                slope &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
+            }
+
+            Four<TSimd> rounded = logit + rounding;
+            slope *= Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
+            Four<TSimd> both = coefficient;
+            if (TEnds.Both)
+            {
+                both += TSimd.Load(columns.NegativeSums + column);
+            }
+
+            (slope * both).Store(destination + column, Layout.TileStride);
+        }
+
+        return column;
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    private static int WideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+        where TForm : struct, IPairForm
+    {
+        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
+        Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row), exponent = Four<TSimd>.Broadcast(rows.NegativeExponents + row);
+        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
+        int end = pairs.Columns - TSimd.Lanes;
+        destination += row * Layout.TileStride;
+        for (; column <= end; column += TSimd.Lanes)
+        {
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
 
-            Four<TSimd> term = terms.NegativeTermAndSlope(Four<TSimd>.Load(similarities + column, Layout.TileStride), out Four<TSimd> n, out Four<TSimd> slope), value;
-            if (TForm.Narrow)
+            // Kept similarities come from memory: ask for those of the next four rows.
+            if (Sse.IsSupported)
             {
-                value = TEnds.Both ? coefficient + TSimd.Load(columnCoefficients + column) : coefficient;
-            }
-            else
-            {
-                value = coefficient * Four<TSimd>.PowerOfTwo(n + exponent);
-                if (TEnds.Both)
-                {
-                    value = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column)), TSimd.Load(columnCoefficients + column), value);
-                }
+                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+                Sse.Prefetch0(next);
+                Sse.Prefetch0(next + Layout.TileStride);
+                Sse.Prefetch0(next + (2 * Layout.TileStride));
+                Sse.Prefetch0(next + (3 * Layout.TileStride));
             }
 
-            (value * (term * slope)).Store(destination + column, Layout.TileStride);
+            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
+            if (TForm.Clamps)
+            {
+                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
+            }
+
+            Four<TSimd> slope = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
+            Four<TSimd> logit = slope * Four<TSimd>.MultiplyAdd(y, scale, margin);
+            if (TForm.Attached)
+            {
+                slope = Four<TSimd>.MultiplyAdd(slope, TSimd.Broadcast(2f), TSimd.Broadcast(terms.Negative.Slope)) & Four<TSimd>.LessThan(default, slope);
+            }
+
+            if (TForm.Clamps)
+            {
+                slope &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
+            }
+
+            Four<TSimd> n = Four<TSimd>.Round(logit);
+            slope *= Exponential.PowerOfFraction(logit - n);
+            Four<TSimd> both = coefficient * Four<TSimd>.PowerOfTwo(n + exponent);
+            if (TEnds.Both)
+            {
+                both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columns.NegativeExponents + column)), TSimd.Load(columns.NegativeSums + column), both);
+            }
+
+            (slope * both).Store(destination + column, Layout.TileStride);
         }
 
         return column;

@@ -9,8 +9,8 @@ namespace ManagedCircle.Kernels;
 // With y = -s for a positive and y = s for a negative both are
 //   weight = max(0, y + A),   logit = gamma * weight * (y + B),   (A, B) = (Op, Dp) or (-On, -Dn)
 // and the slope d logit / dy is gamma times
-//   detached: weight        attached: 2 y + A + B where weight > 0, else 0        constant weight 1: 1
-// which is (K1 y + K0) where weight > 0. A constant weight is max(0, 0 y + 1).
+//   detached: weight        attached: 2 y + A + B = 2 weight + B - A where weight > 0, else 0
+// A constant weight is max(0, 0 y + 1), and detached.
 //
 // Logits are kept in base 2 and each exponential as p 2^n with a whole n and p in [0.7, 1.5): a sum of such terms rescales exactly.
 
@@ -25,13 +25,13 @@ internal readonly struct PairTerms
 
     public PairTerms(CircleLossOptions options)
     {
-        bool circle = options.Weighting == PairWeighting.Circle, attached = options.WeightGradient == WeightGradient.Attached;
+        bool circle = options.Weighting == PairWeighting.Circle;
         double scale = options.Gamma * Math.Log2(Math.E);
         Scale = (float)scale;
         WeightSlope = circle ? 1 : 0;
-        SlopeSlope = !circle ? 0 : attached ? 2 : 1;
-        Positive = new Side(options.PositiveOptimum, options.PositiveMargin, scale, circle, attached);
-        Negative = new Side(-options.NegativeOptimum, -options.NegativeMargin, scale, circle, attached);
+        Attached = circle && options.WeightGradient == WeightGradient.Attached;
+        Positive = new Side(options.PositiveOptimum, options.PositiveMargin, scale, circle);
+        Negative = new Side(-options.NegativeOptimum, -options.NegativeMargin, scale, circle);
         Clamps = options.Clamp != SimilarityClamp.None || !options.Normalize;
         Lowest = options.Clamp == SimilarityClamp.Both ? -1 : -Beyond;
         Highest = options.Clamp != SimilarityClamp.None ? 1 : Beyond;
@@ -57,17 +57,18 @@ internal readonly struct PairTerms
             (least, most) = (Math.Min(least, logit), Math.Max(most, logit));
         }
 
-        return most - least <= 150 ? (true, (float)Math.Round((least + most) / 2)) : (false, EmptyExponent);
+        // Even, so that rounding to even means the same before and after it is taken off.
+        return most - least <= 150 ? (true, 2 * (float)Math.Round((least + most) / 4)) : (false, EmptyExponent);
     }
 
     /// <summary>The constants that differ between positives and negatives.</summary>
     internal readonly struct Side
     {
-        public Side(double optimum, double margin, double scale, bool circle, bool attached)
+        public Side(double optimum, double margin, double scale, bool circle)
         {
             Weight = circle ? (float)optimum : 1;
             ScaledMargin = (float)(scale * margin);
-            Slope = !circle ? 1 : (float)(attached ? optimum + margin : optimum);
+            Slope = (float)(margin - optimum);
         }
 
         /// <summary>A, or 1 where the weight is constant.</summary>
@@ -76,7 +77,7 @@ internal readonly struct PairTerms
         /// <summary>B times the scale.</summary>
         public readonly float ScaledMargin;
 
-        /// <summary>K0.</summary>
+        /// <summary>B - A.</summary>
         public readonly float Slope;
     }
 
@@ -86,14 +87,20 @@ internal readonly struct PairTerms
     /// <summary>The exponent that a sum of negatives begins with, and keeps where <see cref="Narrow"/>.</summary>
     public readonly float NegativeExponent;
 
+    /// <summary>
+    /// 1.5 2^23 less the narrow form's exponent. There the whole part of a logit need not be a number of its own: its sum with this is rounded to
+    /// whole numbers, and shifted to the exponent field, the sum's low bits add what the sums keep to the exponent of 2^fraction.
+    /// </summary>
+    public float Rounding => 12582912f - NegativeExponent;
+
     /// <summary>gamma log2(e).</summary>
     public readonly float Scale;
 
     /// <summary>1, or 0 where the weight is constant.</summary>
     public readonly float WeightSlope;
 
-    /// <summary>K1.</summary>
-    public readonly float SlopeSlope;
+    /// <summary>Whether the weight carries gradient.</summary>
+    public readonly bool Attached;
 
     /// <summary>The positives' constants.</summary>
     public readonly Side Positive;
@@ -119,119 +126,94 @@ internal interface IPairForm
 
     /// <summary>Whether sums of negatives keep one constant exponent.</summary>
     static abstract bool Narrow { get; }
+
+    /// <summary>Whether the weight carries gradient.</summary>
+    static abstract bool Attached { get; }
 }
 
-/// <summary>No clamp, any range of logits.</summary>
-internal readonly struct WideForm : IPairForm
+/// <summary>A form put together from its parts.</summary>
+internal readonly struct PairForm<TClamps, TNarrow, TAttached> : IPairForm
+    where TClamps : struct, IFlag
+    where TNarrow : struct, IFlag
+    where TAttached : struct, IFlag
 {
-    public static bool Clamps => false;
+    public static bool Clamps => TClamps.Value;
 
-    public static bool Narrow => false;
+    public static bool Narrow => TNarrow.Value;
+
+    public static bool Attached => TAttached.Value;
 }
 
-/// <summary>No clamp, negatives in a narrow range.</summary>
-internal readonly struct NarrowForm : IPairForm
+/// <summary>Yes or no, as a type.</summary>
+internal interface IFlag
 {
-    public static bool Clamps => false;
-
-    public static bool Narrow => true;
+    static abstract bool Value { get; }
 }
 
-/// <summary>Clamped similarities, any range of logits.</summary>
-internal readonly struct ClampedWideForm : IPairForm
+/// <summary>Yes.</summary>
+internal readonly struct Yes : IFlag
 {
-    public static bool Clamps => true;
-
-    public static bool Narrow => false;
+    public static bool Value => true;
 }
 
-/// <summary>Clamped similarities, negatives in a narrow range.</summary>
-internal readonly struct ClampedNarrowForm : IPairForm
+/// <summary>No.</summary>
+internal readonly struct No : IFlag
 {
-    public static bool Clamps => true;
-
-    public static bool Narrow => true;
+    public static bool Value => false;
 }
 
 /// <summary><see cref="PairTerms"/> in vectors.</summary>
+/// <remarks>
+/// Four rows by one vector is what every kernel evaluates at once. The kernels that meet negatives only spell the formula out themselves: the JIT
+/// inlines up to a budget that grows with the code of the method itself, and what it leaves out costs twenty times more.
+/// </remarks>
 internal readonly struct PairTerms<TSimd, TForm>
     where TSimd : unmanaged, ISimd<TSimd>
     where TForm : struct, IPairForm
 {
-    private readonly TSimd scale, weightSlope, slopeSlope, lowest, highest, narrowExponent;
-    private readonly TSimd positiveWeight, positiveMargin, positiveSlope, negativeWeight, negativeMargin, negativeSlope;
+    public readonly TSimd Scale, WeightSlope, Lowest, Highest;
+    public readonly TSimd PositiveWeight, PositiveMargin, PositiveSlope, NegativeWeight, NegativeMargin, NegativeSlope;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PairTerms(in PairTerms terms)
     {
-        scale = TSimd.Broadcast(terms.Scale);
-        weightSlope = TSimd.Broadcast(terms.WeightSlope);
-        slopeSlope = TSimd.Broadcast(terms.SlopeSlope);
-        lowest = TSimd.Broadcast(terms.Lowest);
-        highest = TSimd.Broadcast(terms.Highest);
-        narrowExponent = TSimd.Broadcast(terms.NegativeExponent);
-        positiveWeight = TSimd.Broadcast(terms.Positive.Weight);
-        positiveMargin = TSimd.Broadcast(terms.Positive.ScaledMargin);
-        positiveSlope = TSimd.Broadcast(terms.Positive.Slope);
-        negativeWeight = TSimd.Broadcast(terms.Negative.Weight);
-        negativeMargin = TSimd.Broadcast(terms.Negative.ScaledMargin);
-        negativeSlope = TSimd.Broadcast(terms.Negative.Slope);
-    }
-
-    /// <summary>p 2^n as one number, less the exponent that the narrow form's sums keep.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Four<TSimd> Whole(Four<TSimd> term, Four<TSimd> n) => Four<TSimd>.Scale(term, n - narrowExponent);
-
-    /// <summary>e^logit of negatives, as p 2^exponent, or as one number in the narrow form.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Four<TSimd> NegativeTerm(Four<TSimd> similarity, out Four<TSimd> exponent)
-    {
-        Four<TSimd> y = Clamped(similarity);
-        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, negativeWeight));
-        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, negativeMargin);
-        Four<TSimd> term = Power(logit, out exponent);
-        return TForm.Narrow ? Whole(term, exponent) : term;
-    }
-
-    /// <summary>As <see cref="NegativeTerm"/>, and d logit / ds over gamma.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Four<TSimd> NegativeTermAndSlope(Four<TSimd> similarity, out Four<TSimd> exponent, out Four<TSimd> slope)
-    {
-        Four<TSimd> y = Clamped(similarity);
-        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, negativeWeight));
-        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, negativeMargin);
-        slope = Gated(Four<TSimd>.MultiplyAdd(y, slopeSlope, negativeSlope), weight, similarity, y);
-        Four<TSimd> term = Power(logit, out exponent);
-        return TForm.Narrow ? Whole(term, exponent) : term;
+        Scale = TSimd.Broadcast(terms.Scale);
+        WeightSlope = TSimd.Broadcast(terms.WeightSlope);
+        Lowest = TSimd.Broadcast(terms.Lowest);
+        Highest = TSimd.Broadcast(terms.Highest);
+        PositiveWeight = TSimd.Broadcast(terms.Positive.Weight);
+        PositiveMargin = TSimd.Broadcast(terms.Positive.ScaledMargin);
+        PositiveSlope = TSimd.Broadcast(terms.Positive.Slope);
+        NegativeWeight = TSimd.Broadcast(terms.Negative.Weight);
+        NegativeMargin = TSimd.Broadcast(terms.Negative.ScaledMargin);
+        NegativeSlope = TSimd.Broadcast(terms.Negative.Slope);
     }
 
     /// <summary>e^logit of positives where the mask is set and of negatives elsewhere, as p 2^exponent, and d logit / ds over gamma.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public Four<TSimd> MixedTermAndSlope(Four<TSimd> similarity, Four<TSimd> positive, out Four<TSimd> exponent, out Four<TSimd> slope)
     {
-        Four<TSimd> sign = positive & TSimd.Broadcast(-0f), clamped = Clamped(similarity), y = clamped ^ sign;
-        Four<TSimd> weight = Four<TSimd>.MultiplyAdd(y, weightSlope, Four<TSimd>.Select(positive, positiveWeight, negativeWeight));
-        weight = Four<TSimd>.Max(default(TSimd), weight);
-        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, Four<TSimd>.Select(positive, positiveMargin, negativeMargin));
-        slope = Four<TSimd>.MultiplyAdd(y, slopeSlope, Four<TSimd>.Select(positive, positiveSlope, negativeSlope));
-        slope = Gated(slope, weight, similarity, clamped) ^ sign;
-        return Power(logit, out exponent);
-    }
+        Four<TSimd> sign = positive & TSimd.Broadcast(-0f), clamped = similarity;
+        if (TForm.Clamps)
+        {
+            clamped = Four<TSimd>.Max(Lowest, Four<TSimd>.Min(Highest, similarity));
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private Four<TSimd> Clamped(Four<TSimd> similarity) => TForm.Clamps ? Four<TSimd>.Max(lowest, Four<TSimd>.Min(highest, similarity)) : similarity;
+        Four<TSimd> y = clamped ^ sign;
+        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, WeightSlope, Four<TSimd>.Select(positive, PositiveWeight, NegativeWeight)));
+        Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, Scale, Four<TSimd>.Select(positive, PositiveMargin, NegativeMargin));
+        slope = weight;
+        if (TForm.Attached)
+        {
+            slope = Four<TSimd>.MultiplyAdd(weight, TSimd.Broadcast(2f), Four<TSimd>.Select(positive, PositiveSlope, NegativeSlope)) & Four<TSimd>.LessThan(default, weight);
+        }
 
-    // 0 where the weight is 0, and where the similarity is clamped.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Four<TSimd> Gated(Four<TSimd> slope, Four<TSimd> weight, Four<TSimd> similarity, Four<TSimd> clamped)
-    {
-        slope &= Four<TSimd>.LessThan(default, weight);
-        return TForm.Clamps ? slope & Four<TSimd>.Equal(similarity, clamped) : slope;
-    }
+        slope ^= sign;
+        if (TForm.Clamps)
+        {
+            slope &= Four<TSimd>.Equal(similarity, clamped);
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Four<TSimd> Power(Four<TSimd> logit, out Four<TSimd> exponent)
-    {
         exponent = Four<TSimd>.Round(logit);
         return Exponential.PowerOfFraction(logit - exponent);
     }

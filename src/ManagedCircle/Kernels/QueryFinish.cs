@@ -84,24 +84,26 @@ internal static unsafe class QueryFinish
 
     /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times. Memory is read and written up to four whole vectors.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddSelfPairs<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
+    public static void AddSelfPairs<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TForm : struct, IPairForm
     {
-        PairTerms<TSimd, ClampedWideForm> terms = new(pairTerms);
+        PairTerms<TSimd, TForm> terms = new(pairTerms);
         Four<TSimd> all = Four<TSimd>.Equal(default, default);
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
             Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out _) * TSimd.Broadcast(times);
-            LogSumExpTile.AddInMemory<TSimd, WideForm>(term, n, sums.PositiveSums + i, sums.PositiveExponents + i, TSimd.Lanes);
+            LogSumExpTile.AddInMemory<TSimd, RowEnd>(term, n, sums.PositiveSums + i, sums.PositiveExponents + i, TSimd.Lanes, null, null);
         }
     }
 
     /// <summary>Turns the similarity of each row with itself into <paramref name="times"/> its dL/ds, from the coefficients.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SelfSlopes<TSimd>(float* similarities, in PairTerms pairTerms, in RunningSums coefficients, int count, float times)
+    public static void SelfSlopes<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in RunningSums coefficients, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TForm : struct, IPairForm
     {
-        PairTerms<TSimd, ClampedWideForm> terms = new(pairTerms);
+        PairTerms<TSimd, TForm> terms = new(pairTerms);
         Four<TSimd> all = Four<TSimd>.Equal(default, default);
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {

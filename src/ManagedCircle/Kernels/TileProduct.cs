@@ -13,6 +13,9 @@ internal interface ILeftOperand
 
     /// <summary>Numbers from one step of the sum to the next.</summary>
     static abstract int DepthStride { get; }
+
+    /// <summary>Whether to ask for the next rows ahead of time: they come from beyond the L2 cache, in runs too short for the hardware to foresee.</summary>
+    static abstract bool Prefetch { get; }
 }
 
 /// <summary>Unit rows in slices: the left operand of the similarity product.</summary>
@@ -21,6 +24,8 @@ internal readonly struct Slices : ILeftOperand
     public static int RowStride => Layout.Pack;
 
     public static int DepthStride => 1;
+
+    public static bool Prefetch => true;
 }
 
 /// <summary>A tile, row by row: the left operand of <c>H U</c>.</summary>
@@ -29,6 +34,8 @@ internal readonly struct TileRows : ILeftOperand
     public static int RowStride => Layout.TileStride;
 
     public static int DepthStride => 1;
+
+    public static bool Prefetch => false;
 }
 
 /// <summary>A tile, column by column: the left operand of <c>H^T U</c>.</summary>
@@ -37,6 +44,8 @@ internal readonly struct TileColumns : ILeftOperand
     public static int RowStride => 1;
 
     public static int DepthStride => Layout.TileStride;
+
+    public static bool Prefetch => false;
 }
 
 /// <summary>How many rows a kernel holds in registers.</summary>
@@ -166,9 +175,15 @@ internal static unsafe class TileProduct
             float* run = left, b = right;
             for (int rest = depth; rest > 0; rest -= Layout.Pack, run += leftJump)
             {
-                float* a = run;
+                float* a = run, ahead = run + (TRows.Count * TLeft.RowStride);
                 for (int k = Math.Min(rest, Layout.Pack); k > 0; k--, a += TLeft.DepthStride, b += Layout.Pack)
                 {
+                    if (Sse.IsSupported && TLeft.Prefetch)
+                    {
+                        Sse.Prefetch0(ahead);
+                        ahead += TRows.Count;
+                    }
+
                     TSimd b0 = TSimd.Load(b);
                     TSimd b1 = TSimd.Load(b + TSimd.Lanes);
                     TSimd x = TSimd.Broadcast(a[0]);

@@ -149,4 +149,9 @@ internal readonly unsafe struct Four<TSimd>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<TSimd> Select(TSimd mask, Four<TSimd> whereTrue, Four<TSimd> whereFalse) =>
         new(TSimd.Select(mask, whereTrue.A, whereFalse.A), TSimd.Select(mask, whereTrue.B, whereFalse.B), TSimd.Select(mask, whereTrue.C, whereFalse.C), TSimd.Select(mask, whereTrue.D, whereFalse.D));
+
+    /// <summary>As integers, value + rounded * 2^23: the low bits of a rounded number added to the exponent of a value.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<TSimd> AddShifted(Four<TSimd> value, Four<TSimd> rounded) => new(
+        TSimd.AddShifted(value.A, rounded.A), TSimd.AddShifted(value.B, rounded.B), TSimd.AddShifted(value.C, rounded.C), TSimd.AddShifted(value.D, rounded.D));
 }

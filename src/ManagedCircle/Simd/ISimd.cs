@@ -18,6 +18,9 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract void Store(TSelf value, float* destination);
 
+    /// <summary>Stores past the caches, to an address aligned to the vector: for whole cache lines that nobody reads soon.</summary>
+    static abstract void StoreStreaming(TSelf value, float* destination);
+
     static abstract TSelf Broadcast(float value);
 
     /// <summary>0, 1, 2, ... along the lanes.</summary>
@@ -68,6 +71,9 @@ internal unsafe interface ISimd<TSelf>
     static abstract bool AllLess(TSelf left, TSelf right);
 
     static abstract TSelf AddBits(TSelf left, TSelf right);
+
+    /// <summary>value + (bits of rounded) * 2^23, as integers: adds the whole number in the low bits of a number near 1.5 2^23 to the exponent of a value.</summary>
+    static abstract TSelf AddShifted(TSelf value, TSelf rounded);
 
     static abstract TSelf ShiftLeftBits(TSelf value, int count);
 

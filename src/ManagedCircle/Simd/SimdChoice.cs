@@ -6,8 +6,8 @@ namespace ManagedCircle.Simd;
 /// <summary>The one place that chooses the vectors.</summary>
 internal static class SimdChoice
 {
-    // The widest first, as the enumeration lists them.
-    private static readonly SimdWidth[] Available = [.. Enum.GetValues<SimdWidth>().Where(IsAvailable)];
+    /// <summary>The widths that this process runs in hardware, the widest first, as the enumeration lists them.</summary>
+    public static readonly SimdWidth[] Available = [.. Enum.GetValues<SimdWidth>().Where(IsAvailable)];
 
     /// <summary>The width to run on: the one wanted, and for <see cref="SimdWidth.Auto"/> the widest there is.</summary>
     /// <exception cref="PlatformNotSupportedException">This process does not run the width wanted in hardware.</exception>
@@ -20,7 +20,8 @@ internal static class SimdChoice
 
         return Available.Contains(wanted)
             ? wanted
-            : throw new PlatformNotSupportedException($"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
+            : throw new PlatformNotSupportedException(
+                $"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
     }
 
     // IsHardwareAccelerated, not Avx512F.IsSupported: the first also carries the preference of the user and of the CPU

@@ -23,6 +23,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static void Store(SimdScalar value, float* destination) => *destination = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStreaming(SimdScalar value, float* destination) => *destination = value.value;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Broadcast(float value) => new(value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -81,6 +84,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar AddBits(SimdScalar left, SimdScalar right) => FromBits(left.Bits + right.Bits);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar AddShifted(SimdScalar value, SimdScalar rounded) => AddBits(value, ShiftLeftBits(rounded, 23));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar ShiftLeftBits(SimdScalar value, int count) => FromBits(value.Bits << count);

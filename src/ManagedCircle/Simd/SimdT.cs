@@ -24,6 +24,9 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     public static void Store(SimdT value, float* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void StoreStreaming(SimdT value, float* destination) => value.value.StoreAlignedNonTemporal(destination);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT Broadcast(float value) => new(new Vector<float>(value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -82,6 +85,9 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT AddBits(SimdT left, SimdT right) => new((left.value.As<float, int>() + right.value.As<float, int>()).As<int, float>());
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT AddShifted(SimdT value, SimdT rounded) => AddBits(value, ShiftLeftBits(rounded, 23));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT ShiftLeftBits(SimdT value, int count) => new(Vector.ShiftLeft(value.value.As<float, int>(), count).As<int, float>());

@@ -74,7 +74,7 @@ public sealed class ReferenceGradientTests
         {
             (this.problem, this.at) = (problem, at);
             pairWeights = at.PairWeights();
-            coefficients = Coefficients();
+            coefficients = problem.Coefficients(problem.Denominator(at.Losses, at.ValidCount));
             step = Tolerances.DifferenceStep(problem.Options.Gamma);
         }
 
@@ -142,29 +142,6 @@ public sealed class ReferenceGradientTests
             return at.Pairs[pair] == PairKind.Positive
                 ? -options.Gamma * pairWeights[pair] * (s - options.PositiveMargin)
                 : options.Gamma * pairWeights[pair] * (s - options.NegativeMargin);
-        }
-
-        private double[] Coefficients()
-        {
-            CircleLossOptions options = problem.Options;
-            bool wholeBatch = options.Scope == LossScope.Batch;
-            double[] weights = [.. at.Losses.Select((_, i) => problem.Terms.Weights.ElementAtOrDefault(i))];
-            if (problem.Terms.Weights.Length == 0)
-            {
-                Array.Fill(weights, 1);
-            }
-
-            double denominator = options.Reduction != LossReduction.Mean || wholeBatch ? 1 : options.Denominator switch
-            {
-                MeanDenominator.All => problem.Labels.Count(label => label != options.IgnoreLabel),
-                MeanDenominator.Valid => at.ValidCount,
-                MeanDenominator.Nonzero => at.NonzeroCount,
-                MeanDenominator.Weights => weights.Where((_, i) => problem.Labels[i] != options.IgnoreLabel).Sum(),
-                _ => weights.Where((_, i) => at.Losses[i] > 0).Sum(),
-            };
-            double scale = denominator == 0 ? 0 : (options.OutputScale == OutputScale.One ? 1 : 1 / options.Gamma) / denominator;
-            double[] upstream = problem.Terms.Upstream;
-            return [.. weights.Select((weight, i) => scale * weight * (upstream.Length switch { 0 => 1, 1 => upstream[0], _ => upstream[i] }))];
         }
     }
 }

@@ -30,6 +30,36 @@ public sealed class StableMathTests
         Nearly.Equal(expected, StableMath.Sigmoid(z), Tolerances.FewRoundings * expected, "sigmoid");
 
     [Fact]
+    public void Exponentials_and_logarithms_are_those_of_the_system_but_for_a_few_last_places()
+    {
+        for (double x = -745; x < 710; x += 0.0317)
+        {
+            double exponential = Math.Exp(x);
+            Nearly.Equal(exponential, StableMath.Exp(x), Tolerances.FewRoundings * exponential + double.Epsilon, $"e^{x}");
+            Nearly.Equal(Math.Log(exponential), StableMath.Log(exponential), Tolerances.FewRoundings * Math.Abs(Math.Log(exponential)), $"log {exponential}");
+            double nearOne = 1 + x * 1e-6;
+            Nearly.Equal(Math.Log(nearOne), StableMath.Log(nearOne), Tolerances.FewRoundings * Math.Abs(Math.Log(nearOne)), $"log {nearOne}");
+        }
+    }
+
+    [Theory]
+    [InlineData(0, 1)]
+    [InlineData(double.NegativeInfinity, 0)]
+    [InlineData(-745.2, 0)]
+    [InlineData(709.9, double.PositiveInfinity)]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity)]
+    [InlineData(double.NaN, double.NaN)]
+    public void An_exponential_has_its_edges(double x, double expected) => Assert.Equal(expected, StableMath.Exp(x));
+
+    [Theory]
+    [InlineData(1, 0)]
+    [InlineData(0, double.NegativeInfinity)]
+    [InlineData(-1, double.NaN)]
+    [InlineData(double.PositiveInfinity, double.PositiveInfinity)]
+    [InlineData(double.NaN, double.NaN)]
+    public void A_logarithm_has_its_edges(double x, double expected) => Assert.Equal(expected, StableMath.Log(x));
+
+    [Fact]
     public void A_log_sum_exp_of_nothing_is_minus_infinity() => Assert.Equal(double.NegativeInfinity, StableMath.LogSumExp([]));
 
     [Fact]

@@ -15,26 +15,26 @@ public static class RandomProblems
     /// <summary>What <c>Arbitrary = [typeof(RandomProblems)]</c> draws from: up to 80 queries and references of up to 70 dimensions.</summary>
     public static Arbitrary<LossProblem> Problems() => Gen.Choose(0, int.MaxValue - 1).Select(seed => Draw(seed)).ToArbitrary();
 
-    /// <summary>Makes the problem of a seed.</summary>
-    public static LossProblem Draw(int seed, int maxRows = 80, int maxDimension = 70)
+    /// <summary>Makes the problem of a seed. With <paramref name="dimension"/> rows have that many numbers, not up to <paramref name="maxDimension"/>.</summary>
+    public static LossProblem Draw(int seed, int maxRows = 80, int maxDimension = 70, int? dimension = null)
     {
         Random random = new(seed);
         LossProblem problem;
         do
         {
-            problem = Draw(random, maxRows, maxDimension) with { Name = $"RandomProblems.Draw({seed}, {maxRows}, {maxDimension})" };
+            problem = Draw(random, maxRows, maxDimension, dimension) with { Name = $"RandomProblems.Draw({seed}, {maxRows}, {maxDimension}, {dimension?.ToString() ?? "null"})" };
         }
         while (IsNearAKink(problem));
 
         return problem;
     }
 
-    private static LossProblem Draw(Random random, int maxRows, int maxDimension)
+    private static LossProblem Draw(Random random, int maxRows, int maxDimension, int? fixedDimension)
     {
         CircleLossOptions options = DrawOptions(random);
         bool self = Chance(random, 0.5);
         int queryCount = DrawCount(random, maxRows), referenceCount = self ? queryCount : DrawCount(random, maxRows);
-        int dimension = Chance(random, 0.1) ? 1 : random.Next(1, maxDimension + 1);
+        int dimension = fixedDimension ?? (Chance(random, 0.1) ? 1 : random.Next(1, maxDimension + 1));
 
         // Classes are few or many, around centres that may be close or all over the place.
         int classCount = Chance(random, 0.1) ? random.Next(1, queryCount + 2) : random.Next(2, 3 + queryCount / 3);

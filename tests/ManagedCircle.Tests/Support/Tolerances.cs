@@ -1,7 +1,7 @@
 namespace ManagedCircle.Tests.Support;
 
 /// <summary>How far a number may be from the one it is compared with, and why.</summary>
-public static class Tolerances
+public static partial class Tolerances
 {
     /// <summary>The last place of 1 in double; a rounding is off by at most half of it, relative.</summary>
     private static readonly double Epsilon = Math.BitIncrement(1.0) - 1;
@@ -117,4 +117,68 @@ public static class Tolerances
 
     /// <summary>What class-level Circle loss promises of cross-entropy over its logits, times max(1, L).</summary>
     public const double CrossEntropy = 1e-6;
+
+    /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
+    public static readonly double VanishingInFloat = Math.Pow(2, -148);
+
+    /// <summary>Products of a gradient below this are 0 in float: the smallest normal number, and the few factors that are not in it yet.</summary>
+    public static readonly double VanishingProductInFloat = Math.Pow(2, -120);
+
+    /// <summary>
+    /// What a similarity of unit rows may be off by in float. Two rows are normalised with three roundings each; a chain of so many multiply-adds rounds
+    /// sums of up to 1, each by up to half a last place and in either direction, so that they add up to the root of their number (Higham and Mary, 2019),
+    /// here twice that.
+    /// </summary>
+    public static double SimilarityInFloat(int dimension) => FloatRounding * (6 + Math.Sqrt(dimension));
+
+    /// <summary>
+    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and two
+    /// products and the reduction to base 2 follow.
+    /// </summary>
+    public static double LogitRoundingInFloat(double gamma, double y, double optimum, double margin) =>
+        5 * FloatRounding * gamma * (Math.Abs(y) + Math.Abs(optimum)) * (Math.Abs(y) + Math.Abs(margin));
+
+    /// <summary>
+    /// What a log-sum-exp is off by, beside its logits: its exponentials by 1e-7, which is below two roundings, and a sum of positive terms, in chains of up to
+    /// 64 that are merged, by fewer roundings than 30; its logarithm by 1e-7 again.
+    /// </summary>
+    public static readonly double LogSumExpInFloat = 34 * FloatRounding;
+
+    /// <summary>
+    /// What an entry of a gradient is off by, as a share of the absolute sum that makes it, beside what its terms are: a chain for each tile of 256, with
+    /// errors that go with the root of their number; and the projection's product, and the norm.
+    /// </summary>
+    public static double GradientSumInFloat(int terms, int dimension) => FloatRounding * (10 + Math.Sqrt(terms) + Math.Sqrt(dimension));
+
+    /// <summary>
+    /// What two computations of one loss in different order differ by, as a share of the largest: the logits of unit rows of less than 64 dimensions and
+    /// margins below 0.5 have slopes of at most 2.5 gamma, and each computation is off by half of this; the norm's and the rotation's roundings are in it.
+    /// </summary>
+    public static double ReorderedInFloat(double gamma) => 4 * 2.5 * gamma * SimilarityInFloat(64);
+
+    /// <summary>The largest relative error of rounding to float.</summary>
+    private static readonly double HalfPlaceInFloat = Math.Pow(2, -24);
+
+    /// <summary>
+    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 256 fused multiply-adds rounds as often, and so
+    /// does the adding up of chains. Where terms were sums of two themselves (G + G^T), that rounds once more.
+    /// </summary>
+    public static double SumInFloat(int terms) => (Math.Min(terms, 256) + Math.Ceiling(terms / 256.0) + 2) * HalfPlaceInFloat;
+
+    /// <summary>
+    /// How far, relative, a number of a unit row may be off: the sum of squares is of 16 lanes, each a chain of a 16th of the dimension and some, which the root
+    /// halves; root, inverse and product round once each.
+    /// </summary>
+    public static double UnitRowInFloat(int dimension) => ((dimension / 32.0) + 8) * HalfPlaceInFloat;
+
+    /// <summary>A cosine is a sum of products whose magnitudes sum up to 1 at most, of two unit rows that are off.</summary>
+    public static double CosineInFloat(int dimension) => SumInFloat(dimension) + (2 * UnitRowInFloat(dimension));
+
+    /// <summary>
+    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to that at
+    /// most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most sqrt(dimension)
+    /// times as much; and is a sum of the dimension itself.
+    /// </summary>
+    public static double CosineGradientInFloat(int dimension, int count) =>
+        (1 + Math.Sqrt(dimension)) * (SumInFloat(count) + (4 * UnitRowInFloat(dimension)));
 }

@@ -18,44 +18,24 @@ internal static class LossCommand
     private static readonly Option<Preset?> PresetName = CommandOption.Choice(
         "--preset",
         "Whose loss to compute (paper); the options below override its choices",
-        [
-            ("paper", new Preset(CircleLossOptions.Paper)),
-            ("keras", new Preset(CircleLossOptions.Keras)),
-            ("tensorflow-similarity", new Preset(CircleLossOptions.TensorFlowSimilarity)),
-            ("pytorch-metric-learning", new Preset(CircleLossOptions.PyTorchMetricLearning)),
-            ("fast-reid", new Preset(CircleLossOptions.FastReId)),
-            ("paper-global", new Preset(CircleLossOptions.PaperGlobal)),
-            ("class-level", new Preset(CircleLossOptions.ClassLevel)),
-        ]);
+        [.. OptionWords.Presets.Select(preset => (preset.Word, new Preset(preset.Value)))]);
 
     private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale", positive: true);
     private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m");
-    private static readonly Option<PairWeighting?> Alpha = CommandOption.Choice(
-        "--alpha", "How a pair is weighted", ("circle", PairWeighting.Circle), ("constant", PairWeighting.Constant));
+    private static readonly Option<PairWeighting?> Alpha = CommandOption.Choice("--alpha", "How a pair is weighted", OptionWords.Alpha);
     private static readonly Option<WeightGradient?> AlphaGradient = CommandOption.Choice(
-        "--alpha-gradient", "Whether the weight carries gradient", ("detached", WeightGradient.Detached), ("attached", WeightGradient.Attached));
+        "--alpha-gradient", "Whether the weight carries gradient", OptionWords.AlphaGradient);
     private static readonly Option<bool?> Normalize = CommandOption.Choice(
         "--normalize", "Whether rows are divided by their norm", ("true", true), ("false", false));
-    private static readonly Option<SimilarityClamp?> Clamp = CommandOption.Choice(
-        "--clamp", "The range similarities are held in", ("none", SimilarityClamp.None), ("max1", SimilarityClamp.AtMostOne), ("both", SimilarityClamp.Both));
-    private static readonly Option<LossScope?> Scope = CommandOption.Choice(
-        "--scope", "One loss per query, or one for the whole batch", ("query", LossScope.PerQuery), ("batch", LossScope.Batch));
+    private static readonly Option<SimilarityClamp?> Clamp = CommandOption.Choice("--clamp", "The range similarities are held in", OptionWords.Clamp);
+    private static readonly Option<LossScope?> Scope = CommandOption.Choice("--scope", "One loss per query, or one for the whole batch", OptionWords.Scope);
     private static readonly Option<LossCombination?> Combine = CommandOption.Choice(
-        "--combine", "softplus(P + N), or softplus(P) + softplus(N)", ("joint", LossCombination.Joint), ("separate", LossCombination.Separate));
+        "--combine", "softplus(P + N), or softplus(P) + softplus(N)", OptionWords.Combine);
     private static readonly Option<DiagonalPairs?> Diagonal = CommandOption.Choice(
-        "--diagonal", "Whether query i is compared with reference i", ("keep", DiagonalPairs.Kept), ("remove", DiagonalPairs.Removed));
-    private static readonly Option<LossReduction?> Reduction = CommandOption.Choice(
-        "--reduction", "How the losses become one", ("none", LossReduction.None), ("sum", LossReduction.Sum), ("mean", LossReduction.Mean));
-    private static readonly Option<MeanDenominator?> Denominator = CommandOption.Choice(
-        "--denominator",
-        "What the mean divides by",
-        ("all", MeanDenominator.All),
-        ("valid", MeanDenominator.Valid),
-        ("nonzero", MeanDenominator.Nonzero),
-        ("weights", MeanDenominator.Weights),
-        ("weights-nonzero", MeanDenominator.NonzeroWeights));
-    private static readonly Option<OutputScale?> Scale = CommandOption.Choice(
-        "--output-scale", "A factor on losses and gradients", ("1", OutputScale.One), ("inverse-gamma", OutputScale.InverseGamma));
+        "--diagonal", "Whether query i is compared with reference i", OptionWords.Diagonal);
+    private static readonly Option<LossReduction?> Reduction = CommandOption.Choice("--reduction", "How the losses become one", OptionWords.Reduction);
+    private static readonly Option<MeanDenominator?> Denominator = CommandOption.Choice("--denominator", "What the mean divides by", OptionWords.Denominator);
+    private static readonly Option<OutputScale?> Scale = CommandOption.Choice("--output-scale", "A factor on losses and gradients", OptionWords.Scale);
     private static readonly Option<long?> IgnoreLabel = CommandOption.Label("--ignore-label", "L", "A label whose rows take no part");
 
     private static readonly Option<Precision?> PrecisionName = CommandOption.Choice(

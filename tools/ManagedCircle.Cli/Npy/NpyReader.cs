@@ -37,6 +37,13 @@ internal static class NpyReader
     public static long[] ReadLabels(string path)
     {
         using FileStream stream = Open(path);
+        return ReadLabels(stream, path);
+    }
+
+    /// <summary>Reads the integer labels of an open file, shape [count] or [count, 1].</summary>
+    /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
+    public static long[] ReadLabels(Stream stream, string path)
+    {
         NpyHeader header = NpyHeader.Read(stream, path);
         int count = ColumnLength(header, path);
         long[] labels = ReadValues<long>(stream, path, header, count, 1, header.Type switch
@@ -53,7 +60,24 @@ internal static class NpyReader
             : throw new BadInputException(path, $"row {negative} holds {(ulong)labels[negative]}: expected labels of at most {long.MaxValue}");
     }
 
-    private static FileStream Open(string path)
+    /// <summary>Reads the numbers of an open file, of up to two axes; NaN and infinity are numbers here.</summary>
+    /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
+    public static (double[] Values, NpyHeader Header) ReadNumbers(Stream stream, string path)
+    {
+        NpyHeader header = NpyHeader.Read(stream, path);
+        (int rows, int columns) = header.Shape switch
+        {
+            [] => (1, 1),
+            [int count] => (count, 1),
+            [int first, int second] => (first, second),
+            _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected at most two axes"),
+        };
+        return (ReadValues(stream, path, header, rows, columns, DecoderOf<double>(header, path)), header);
+    }
+
+    /// <summary>Opens a file of known length.</summary>
+    /// <exception cref="BadInputException">There is none, or it cannot be opened.</exception>
+    public static FileStream Open(string path)
     {
         if (Directory.Exists(path))
         {
@@ -82,17 +106,10 @@ internal static class NpyReader
         _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected (rows,) or (rows, 1)"),
     };
 
-    private static T[] ReadFinite<T>(FileStream stream, string path, NpyHeader header, int rows, int columns)
+    private static T[] ReadFinite<T>(Stream stream, string path, NpyHeader header, int rows, int columns)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        T[] values = ReadValues<T>(stream, path, header, rows, columns, header.Type switch
-        {
-            "<f2" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadHalfLittleEndian(bytes)),
-            "<f4" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadSingleLittleEndian(bytes)),
-            "<f8" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
-            _ => throw WrongType(path, header.Type, "numbers of <f2, <f4 or <f8"),
-        });
-
+        T[] values = ReadValues(stream, path, header, rows, columns, DecoderOf<T>(header, path));
         for (int i = 0; i < values.Length; i++)
         {
             if (!T.IsFinite(values[i]))
@@ -105,8 +122,17 @@ internal static class NpyReader
         return values;
     }
 
+    private static Decoder<T> DecoderOf<T>(NpyHeader header, string path)
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => header.Type switch
+        {
+            "<f2" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadHalfLittleEndian(bytes)),
+            "<f4" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadSingleLittleEndian(bytes)),
+            "<f8" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
+            _ => throw WrongType(path, header.Type, "numbers of <f2, <f4 or <f8"),
+        };
+
     /// <summary>Reads the numbers into row-major order, a chunk at a time.</summary>
-    private static T[] ReadValues<T>(FileStream stream, string path, NpyHeader header, int rows, int columns, Decoder<T> decode)
+    private static T[] ReadValues<T>(Stream stream, string path, NpyHeader header, int rows, int columns, Decoder<T> decode)
     {
         int itemBytes = header.Type[^1] - '0';
         long count = (long)rows * columns;

@@ -17,7 +17,10 @@ internal static class NpyWriter
     public static void WriteHeader<T>(Stream stream, params int[] shape)
         where T : unmanaged
     {
-        string type = typeof(T) == typeof(float) ? "<f4" : typeof(T) == typeof(double) ? "<f8" : throw new NotSupportedException($"{typeof(T)} is no type of an output.");
+        string type = typeof(T) == typeof(float) ? "<f4"
+            : typeof(T) == typeof(double) ? "<f8"
+            : typeof(T) == typeof(long) ? "<i8"
+            : throw new NotSupportedException($"{typeof(T)} is no type of an output.");
         stream.Write(new NpyHeader(type, FortranOrder: false, shape).ToBytes());
     }
 

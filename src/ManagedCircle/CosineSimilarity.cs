@@ -1,0 +1,256 @@
+using ManagedCircle.Engine;
+
+namespace ManagedCircle;
+
+/// <summary>Matrices of cosine similarities and of inner products, and the way back from their gradient to the rows'.</summary>
+/// <remarks>
+/// <para>
+/// A matrix of rows is row-major; a stride is the numbers from one row's start to the next's, at least the row's length, and 0 for rows without gaps. The last row
+/// may end without its gap. Any number of rows will do, 0 among them, and any dimension from 1 on. Numbers between a destination's rows stay as they are.
+/// </para>
+/// <para>
+/// Each inner product is summed in single precision, in order, in chunks of 256: it is within <c>(min(D, 256) + D / 256 + 1) 2^-24</c> of the sum of the products' magnitudes. NaN and
+/// infinity propagate, as in any matrix product, to the rows and columns that they are in.
+/// </para>
+/// <para>
+/// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. Results are
+/// the same bits for any number of threads and, where the hardware fuses multiply and add, any width of vectors.
+/// </para>
+/// </remarks>
+public sealed class CosineSimilarity : IDisposable
+{
+    private readonly SimilarityEngine engine;
+
+    /// <summary>Makes an instance; its workspace grows with the largest call seen and is reused.</summary>
+    /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    /// <exception cref="PlatformNotSupportedException">The vectors asked for are not there.</exception>
+    public CosineSimilarity(ExecutionOptions? execution = null) => engine = SimilarityEngine.Create(ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+
+    /// <summary>The vectors it runs on.</summary>
+    public SimdWidth SimdWidth => engine.SimdWidth;
+
+    /// <summary>The bytes of memory it holds.</summary>
+    public long WorkspaceBytes => engine.WorkspaceBytes;
+
+    /// <summary>Computes the cosine of every query with every reference.</summary>
+    /// <param name="queries">Rows, shape [queryCount, dimension].</param>
+    /// <param name="references">Rows, shape [referenceCount, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="destination">Receives <c>&lt;x, r&gt; / (|x| |r|)</c>, shape [queryCount, referenceCount]; 0 where a row is zero. It must not overlap the rows.</param>
+    /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
+    /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
+    /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for referenceCount.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    /// <remarks>Rows of a norm below 1e-12 are divided by 1e-12. Finite rows of any size have their cosine: their squares neither overflow nor vanish.</remarks>
+    public void Matrix(
+        ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination, int queryStride = 0, int referenceStride = 0, int destinationStride = 0) =>
+        Forward(
+            new(queries, dimension, queryStride, nameof(queries)), new(references, dimension, referenceStride, nameof(references)), self: false, normalize: true, destination, destinationStride);
+
+    /// <summary>Computes the cosine of every row with every row, in about half the time of two matrices.</summary>
+    /// <param name="rows">Rows, shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="destination">Receives <c>&lt;x, y&gt; / (|x| |y|)</c>, shape [count, count], symmetric to the bit; 0 where a row is zero. It must not overlap the rows.</param>
+    /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
+    /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for count.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    public void Matrix(ReadOnlySpan<float> rows, int dimension, Span<float> destination, int stride = 0, int destinationStride = 0)
+    {
+        RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
+        Forward(matrix, matrix, self: true, normalize: true, destination, destinationStride);
+    }
+
+    /// <summary>Computes the gradient with respect to queries and references from that of their cosines.</summary>
+    /// <param name="queries">Rows, shape [queryCount, dimension].</param>
+    /// <param name="references">Rows, shape [referenceCount, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [queryCount, referenceCount].</param>
+    /// <param name="queryGradient">Receives the gradient with respect to the queries, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="referenceGradient">Receives the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
+    /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
+    /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for referenceCount.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or a gradient to write overlaps another span.</exception>
+    /// <remarks>
+    /// With unit rows U and V: g = G V for the queries and G^T U for the references, then for each row (g - &lt;g, u&gt; u) / |x|. Where |x| is below 1e-12 it counts as a
+    /// constant 1e-12. A zero row has gradient 0.
+    /// </remarks>
+    public void MatrixBackward(
+        ReadOnlySpan<float> queries,
+        ReadOnlySpan<float> references,
+        int dimension,
+        ReadOnlySpan<float> similarityGradient,
+        Span<float> queryGradient,
+        Span<float> referenceGradient,
+        int queryStride = 0,
+        int referenceStride = 0,
+        int similarityStride = 0) =>
+        Backward(
+            new(queries, dimension, queryStride, nameof(queries)),
+            new(references, dimension, referenceStride, nameof(references)),
+            normalize: true,
+            similarityGradient,
+            similarityStride,
+            queryGradient,
+            referenceGradient);
+
+    /// <summary>Computes the gradient with respect to rows from that of their cosines with each other.</summary>
+    /// <param name="rows">Rows, shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [count, count]; it need not be symmetric.</param>
+    /// <param name="gradient">Receives the gradient with respect to the rows, laid out as they are.</param>
+    /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
+    /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for count.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the gradient to write overlaps another span.</exception>
+    /// <remarks>With unit rows U: g = (G + G^T) U, then as for queries and references.</remarks>
+    public void MatrixBackward(
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<float> similarityGradient, Span<float> gradient, int stride = 0, int similarityStride = 0) =>
+        Backward(new(rows, dimension, stride, nameof(rows)), normalize: true, similarityGradient, similarityStride, gradient);
+
+    /// <summary>Computes the inner product of every query with every reference: the matrix product of the queries and the transposed references.</summary>
+    /// <param name="queries">Rows, shape [queryCount, dimension].</param>
+    /// <param name="references">Rows, shape [referenceCount, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="destination">Receives <c>&lt;x, r&gt;</c>, shape [queryCount, referenceCount]. It must not overlap the rows.</param>
+    /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
+    /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
+    /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for referenceCount.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    public void InnerProducts(
+        ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination, int queryStride = 0, int referenceStride = 0, int destinationStride = 0) =>
+        Forward(
+            new(queries, dimension, queryStride, nameof(queries)), new(references, dimension, referenceStride, nameof(references)), self: false, normalize: false, destination, destinationStride);
+
+    /// <summary>Computes the inner product of every row with every row, in about half the time of two matrices.</summary>
+    /// <param name="rows">Rows, shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="destination">Receives <c>&lt;x, y&gt;</c>, shape [count, count], symmetric to the bit. It must not overlap the rows.</param>
+    /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
+    /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for count.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    public void InnerProducts(ReadOnlySpan<float> rows, int dimension, Span<float> destination, int stride = 0, int destinationStride = 0)
+    {
+        RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
+        Forward(matrix, matrix, self: true, normalize: false, destination, destinationStride);
+    }
+
+    /// <summary>Computes the gradient with respect to queries and references from that of their inner products.</summary>
+    /// <param name="queries">Rows X, shape [queryCount, dimension].</param>
+    /// <param name="references">Rows R, shape [referenceCount, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [queryCount, referenceCount].</param>
+    /// <param name="queryGradient">Receives G R, the gradient with respect to the queries, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="referenceGradient">Receives G^T X, the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
+    /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
+    /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for referenceCount.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or a gradient to write overlaps another span.</exception>
+    public void InnerProductsBackward(
+        ReadOnlySpan<float> queries,
+        ReadOnlySpan<float> references,
+        int dimension,
+        ReadOnlySpan<float> similarityGradient,
+        Span<float> queryGradient,
+        Span<float> referenceGradient,
+        int queryStride = 0,
+        int referenceStride = 0,
+        int similarityStride = 0) =>
+        Backward(
+            new(queries, dimension, queryStride, nameof(queries)),
+            new(references, dimension, referenceStride, nameof(references)),
+            normalize: false,
+            similarityGradient,
+            similarityStride,
+            queryGradient,
+            referenceGradient);
+
+    /// <summary>Computes the gradient with respect to rows from that of their inner products with each other.</summary>
+    /// <param name="rows">Rows X, shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [count, count]; it need not be symmetric.</param>
+    /// <param name="gradient">Receives (G + G^T) X, the gradient with respect to the rows, laid out as they are.</param>
+    /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
+    /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for count.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or the gradient to write overlaps another span.</exception>
+    public void InnerProductsBackward(
+        ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<float> similarityGradient, Span<float> gradient, int stride = 0, int similarityStride = 0) =>
+        Backward(new(rows, dimension, stride, nameof(rows)), normalize: false, similarityGradient, similarityStride, gradient);
+
+    /// <summary>Divides every row by its norm.</summary>
+    /// <param name="rows">Rows, shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="destination">Receives <c>x / max(|x|, 1e-12)</c>, laid out as the rows are: a zero row stays zero. It must not overlap the rows.</param>
+    /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    public void UnitRows(ReadOnlySpan<float> rows, int dimension, Span<float> destination, int stride = 0)
+    {
+        RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
+        ThrowIf.NotRoom(destination.Length, matrix.Count, dimension, matrix.Stride, nameof(destination));
+        ThrowIf.Overlap(destination, rows, nameof(destination), nameof(rows));
+        engine.UnitRows(matrix, destination);
+    }
+
+    /// <summary>Computes the gradient with respect to rows from that with respect to their unit rows.</summary>
+    /// <param name="rows">The rows, not the unit rows; shape [count, dimension].</param>
+    /// <param name="dimension">Numbers in a row, at least 1.</param>
+    /// <param name="unitGradient">The gradient g with respect to the unit rows, laid out as the rows are.</param>
+    /// <param name="gradient">
+    /// Receives <c>(g - &lt;g, u&gt; u) / |x|</c>, laid out as the rows are; <c>g / 1e-12</c> where |x| is below 1e-12, and 0 for a zero row. It must overlap neither.
+    /// </param>
+    /// <param name="stride">Numbers from one row to the next, in all three; 0 for the dimension.</param>
+    /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
+    public void UnitRowsBackward(ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<float> unitGradient, Span<float> gradient, int stride = 0)
+    {
+        RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
+        ThrowIf.NotRoom(unitGradient.Length, matrix.Count, dimension, matrix.Stride, nameof(unitGradient));
+        ThrowIf.NotRoom(gradient.Length, matrix.Count, dimension, matrix.Stride, nameof(gradient));
+        ThrowIf.Overlap(gradient, rows, nameof(gradient), nameof(rows));
+        ThrowIf.Overlap(gradient, unitGradient, nameof(gradient), nameof(unitGradient));
+        engine.UnitRowsBackward(matrix, unitGradient, gradient);
+    }
+
+    /// <summary>Returns the workspace's memory. Using the instance afterwards is an error.</summary>
+    public void Dispose() => engine.Dispose();
+
+    private void Forward(RowMatrix queries, RowMatrix references, bool self, bool normalize, Span<float> destination, int destinationStride)
+    {
+        destinationStride = ThrowIf.NotStride(references.Count, destinationStride, nameof(destinationStride));
+        ThrowIf.NotRoom(destination.Length, queries.Count, references.Count, destinationStride, nameof(destination));
+        ThrowIf.Overlap(destination, queries.Memory, nameof(destination), self ? "rows" : "queries");
+        ThrowIf.Overlap(destination, references.Memory, nameof(destination), "references");
+        engine.Forward(new SimilarityCall { Queries = queries, References = references, Self = self, Normalize = normalize }, destination, destinationStride);
+    }
+
+    private void Backward(
+        RowMatrix queries, RowMatrix references, bool normalize, ReadOnlySpan<float> similarityGradient, int similarityStride, Span<float> queryGradient, Span<float> referenceGradient)
+    {
+        ThrowIf.NotRoom(queryGradient.Length, queries.Count, queries.Columns, queries.Stride, nameof(queryGradient), mayBeEmpty: true);
+        ThrowIf.NotRoom(referenceGradient.Length, references.Count, references.Columns, references.Stride, nameof(referenceGradient), mayBeEmpty: true);
+        ThrowIf.Overlap(queryGradient, queries.Memory, nameof(queryGradient), "queries");
+        ThrowIf.Overlap(queryGradient, references.Memory, nameof(queryGradient), "references");
+        ThrowIf.Overlap(queryGradient, similarityGradient, nameof(queryGradient), nameof(similarityGradient));
+        ThrowIf.Overlap(referenceGradient, queries.Memory, nameof(referenceGradient), "queries");
+        ThrowIf.Overlap(referenceGradient, references.Memory, nameof(referenceGradient), "references");
+        ThrowIf.Overlap(referenceGradient, similarityGradient, nameof(referenceGradient), nameof(similarityGradient));
+        ThrowIf.Overlap(queryGradient, referenceGradient, nameof(queryGradient), nameof(referenceGradient));
+        SimilarityCall call = new() { Queries = queries, References = references, Normalize = normalize };
+        engine.Backward(call, GradientOf(queries, references, similarityGradient, similarityStride), queryGradient, referenceGradient);
+    }
+
+    private void Backward(RowMatrix rows, bool normalize, ReadOnlySpan<float> similarityGradient, int similarityStride, Span<float> gradient)
+    {
+        ThrowIf.NotRoom(gradient.Length, rows.Count, rows.Columns, rows.Stride, nameof(gradient));
+        ThrowIf.Overlap(gradient, rows.Memory, nameof(gradient), nameof(rows));
+        ThrowIf.Overlap(gradient, similarityGradient, nameof(gradient), nameof(similarityGradient));
+        SimilarityCall call = new() { Queries = rows, References = rows, Self = true, Normalize = normalize };
+        engine.Backward(call, GradientOf(rows, rows, similarityGradient, similarityStride), gradient, default);
+    }
+
+    private static RowMatrix GradientOf(RowMatrix queries, RowMatrix references, ReadOnlySpan<float> similarityGradient, int similarityStride)
+    {
+        similarityStride = ThrowIf.NotStride(references.Count, similarityStride, nameof(similarityStride));
+        ThrowIf.NotRoom(similarityGradient.Length, queries.Count, references.Count, similarityStride, nameof(similarityGradient));
+        return new RowMatrix(similarityGradient, queries.Count, references.Count, similarityStride);
+    }
+}

@@ -1,0 +1,177 @@
+using ManagedCircle.Kernels;
+
+namespace ManagedCircle.Engine;
+
+/// <content>What a call needs before it begins: sizes, memory, labels.</content>
+internal sealed unsafe partial class LossEngine<TSimd, TForm>
+{
+    private int Plan(in LossCall call)
+    {
+        self = call.Self;
+        needsGradient = queryDestination != null || referenceDestination != null;
+        (int queryCount, int referenceCount) = (Remaining(call.Queries), self ? 0 : Remaining(call.References));
+        int dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
+        int others = self ? queryCount : referenceCount;
+        rowBlock = RowBlock(queryCount, self);
+        columnBlock = self ? rowBlock : Layout.Tile;
+        (int rowBlocks, int columnBlocks) = (Blocks(queryCount, rowBlock), Blocks(others, columnBlock));
+        schedule = self ? TileSchedule.OfBatch(rowBlocks) : TileSchedule.OfReferences(rowBlocks, columnBlocks);
+        long work = (long)queryCount * others * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
+        int workers = (int)Math.Clamp(Math.Min(work / WorkPerWorker, schedule.Steps), 1, execution.Threads);
+
+        bool fit = LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References);
+        int table = fit ? 0 : LabelCodes.TableSize(queryCount + referenceCount);
+        (nint querySlices, nint referenceSlices) = (SliceStride(queryCount) * Slices(dimension), SliceStride(referenceCount) * Slices(dimension));
+        (nint queryPanels, nint referencePanels) = (PanelSize(queryCount, dimension), PanelSize(referenceCount, dimension));
+        (nint perQuery, nint perReference) = (Layout.Packed(queryCount) + Layout.Tile, Layout.Packed(referenceCount) + Layout.Tile);
+        bool queryGradients = queryDestination != null, referenceGradients = referenceDestination != null;
+        scratchSize = (Layout.Tile * Layout.TileStride) + (8 * (Layout.Tile + Layout.SumLanes));
+
+        nuint need = Workspace.SizeOf<float>(queryPanels) + Workspace.SizeOf<float>(referencePanels) + Workspace.SizeOf<float>(querySlices) + Workspace.SizeOf<float>(referenceSlices)
+            + (queryGradients ? Workspace.SizeOf<float>(querySlices) : 0) + (referenceGradients ? Workspace.SizeOf<float>(referenceSlices) : 0)
+            + (9 * Workspace.SizeOf<float>(perQuery)) + (2 * Workspace.SizeOf<int>(perQuery)) + Workspace.SizeOf<float>(perReference) + (2 * Workspace.SizeOf<int>(perReference))
+            + Workspace.SizeOf<int>(rowBlocks) + Workspace.SizeOf<int>(columnBlocks) + Workspace.SizeOf<long>(table) + Workspace.SizeOf<float>(scratchSize * workers);
+        workspace.Reset(need);
+        queries = Packed(queryCount, dimension, queryPanels, querySlices, perQuery);
+        references = self ? queries : Packed(referenceCount, dimension, referencePanels, referenceSlices, perReference);
+        queryGradient = queryGradients ? workspace.Take<float>(querySlices) : null;
+        referenceGradient = referenceGradients ? workspace.Take<float>(referenceSlices) : self ? queryGradient : null;
+        sums = TakeSums(perQuery);
+        losses = workspace.Take<float>(perQuery);
+        factors = workspace.Take<float>(perQuery);
+        selfSimilarities = workspace.Take<float>(perQuery);
+        rowTurns = workspace.Take<int>(rowBlocks);
+        columnTurns = workspace.Take<int>(columnBlocks);
+        scratch = workspace.Take<float>(scratchSize * workers);
+        sums.Clear((int)perQuery, terms.NegativeExponent);
+
+        // Between the passes a tile of similarities stays if all of them fit.
+        nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
+        bool keeps = needsGradient && (long)(need + Workspace.SizeOf<float>(storeSize)) <= execution.MaxWorkspaceBytes;
+        if (keeps)
+        {
+            store.Reset(Workspace.SizeOf<float>(storeSize));
+        }
+
+        kept = keeps ? store.Take<float>(storeSize) : null;
+
+        Span<long> codes = new(workspace.Take<long>(table), table);
+        codes.Clear();
+        keptQueries = Keep(call.Queries, queryCount, workspace.Take<int>(perQuery));
+        queryLabels = workspace.Take<int>(perQuery);
+        LabelCodes.Write(call.Queries, keptQueries, queryCount, codes, queryLabels);
+        if (self)
+        {
+            keptReferences = keptQueries;
+            referenceLabels = queryLabels;
+        }
+        else
+        {
+            keptReferences = Keep(call.References, referenceCount, workspace.Take<int>(perReference));
+            referenceLabels = workspace.Take<int>(perReference);
+            LabelCodes.Write(call.References, keptReferences, referenceCount, codes, referenceLabels);
+        }
+
+        excluded = Excluded(call);
+        (givenQueries, givenReferences, upstreamCount) = (call.Queries.Count, call.References.Count, call.Terms.Upstream.Length);
+        (badQuery, badReference, finishing, finished) = (int.MaxValue, int.MaxValue, 0, false);
+        (nextPanel, packedPanels, nextForward, doneForward, nextBackward) = (0, 0, 0, 0, 0);
+        ClearTurns();
+        return workers;
+    }
+
+    private void ClearTurns()
+    {
+        new Span<int>(rowTurns, Blocks(queries.Count, rowBlock)).Clear();
+        new Span<int>(columnTurns, Blocks(references.Count, columnBlock)).Clear();
+    }
+
+    private int Remaining(EmbeddingBatch batch)
+    {
+        if (options.IgnoreLabel is not long ignored)
+        {
+            return batch.Count;
+        }
+
+        int count = 0;
+        for (int row = 0; row < batch.Count; row++)
+        {
+            count += batch.Label(row) != ignored ? 1 : 0;
+        }
+
+        return count;
+    }
+
+    private int* Keep(EmbeddingBatch batch, int count, int* rows)
+    {
+        if (count == batch.Count)
+        {
+            return null;
+        }
+
+        for (int row = 0, to = 0; row < batch.Count; row++)
+        {
+            if (batch.Label(row) != options.IgnoreLabel)
+            {
+                rows[to++] = row;
+            }
+        }
+
+        return rows;
+    }
+
+    // The packed reference that each packed query is not compared with, -1 for none; null where there is none for any. A removed diagonal removes
+    // positives only.
+    private int* Excluded(in LossCall call)
+    {
+        ReadOnlySpan<int> given = call.Terms.ExcludedReferences;
+        if (self || (given.IsEmpty && options.ReferenceDiagonal == DiagonalPairs.Kept))
+        {
+            return null;
+        }
+
+        // A batch against itself keeps self-similarities here; references leave the room free.
+        int* result = (int*)selfSimilarities;
+        for (int query = 0; query < queries.Count; query++)
+        {
+            int row = keptQueries == null ? query : keptQueries[query];
+            int reference = given.IsEmpty ? row : given[row];
+            bool matters = !given.IsEmpty || (row < call.References.Count && call.References.Label(row) == call.Queries.Label(row));
+            result[query] = !matters ? -1
+                : keptReferences == null || reference < 0 ? reference
+                : new ReadOnlySpan<int>(keptReferences, references.Count).BinarySearch(reference);
+        }
+
+        return result;
+    }
+
+    // Few queries against many references still make enough tiles for several workers; it depends on the counts alone, so results do too.
+    private static int RowBlock(int count, bool self) => self || count > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(count / 4), Layout.Pack, Layout.Tile);
+
+    private static int Blocks(int count, int block) => (count + block - 1) / block;
+
+    private static int Slices(int dimension) => Layout.Packed(dimension) / Layout.Pack;
+
+    // Eight rows more than needed: neighbouring slices of a power of two of rows would fall into the same cache sets.
+    private static nint SliceStride(int count) => count == 0 ? 0 : (nint)(Layout.Packed(count) + 8) * Layout.Pack;
+
+    private static nint PanelSize(int count, int dimension) => (nint)Layout.Packed(count) * Layout.Packed(dimension);
+
+    private PackedRows Packed(int count, int dimension, nint panels, nint slices, nint inverseNorms) => new()
+    {
+        Count = count,
+        Dimension = dimension,
+        SliceStride = SliceStride(count),
+        Panels = workspace.Take<float>(panels),
+        Slices = workspace.Take<float>(slices),
+        InverseNorms = workspace.Take<float>(inverseNorms),
+    };
+
+    private RunningSums TakeSums(nint count) => new()
+    {
+        PositiveSums = workspace.Take<float>(count),
+        PositiveExponents = workspace.Take<float>(count),
+        NegativeSums = workspace.Take<float>(count),
+        NegativeExponents = workspace.Take<float>(count),
+    };
+}

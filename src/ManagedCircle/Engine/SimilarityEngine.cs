@@ -1,0 +1,404 @@
+using ManagedCircle.Kernels;
+using ManagedCircle.Simd;
+
+namespace ManagedCircle.Engine;
+
+/// <summary>What a matrix of similarities is made of.</summary>
+internal ref struct SimilarityCall
+{
+    public RowMatrix Queries;
+
+    /// <summary>The references; the queries themselves in a matrix of rows with themselves.</summary>
+    public RowMatrix References;
+
+    /// <summary>Whether the references are the queries.</summary>
+    public bool Self;
+
+    /// <summary>Whether rows are divided by their norm.</summary>
+    public bool Normalize;
+}
+
+/// <summary>How rows become a matrix of similarities, and its gradient theirs.</summary>
+/// <remarks>
+/// <b>Pack</b> the (unit) rows; then, <b>forward</b>, walk the tiles of the matrix, of rows with themselves only those on and above the diagonal;
+/// or, <b>backward</b>, give each block of rows its gradient from all the tiles in its row and column. Every block is the work of one worker.
+/// </remarks>
+internal abstract class SimilarityEngine : IDisposable
+{
+    /// <summary>The engine for the vectors asked for.</summary>
+    public static SimilarityEngine Create(ExecutionOptions execution)
+    {
+        SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
+        return width switch
+        {
+            SimdWidth.Vector512 => new SimilarityEngine<Simd512>(execution, width),
+            SimdWidth.Vector256 => new SimilarityEngine<Simd256>(execution, width),
+            SimdWidth.Vector128 => new SimilarityEngine<Simd128>(execution, width),
+            SimdWidth.VectorT => new SimilarityEngine<SimdT>(execution, width),
+            _ => new SimilarityEngine<SimdScalar>(execution, width),
+        };
+    }
+
+    /// <summary>The vectors it runs on.</summary>
+    public abstract SimdWidth SimdWidth { get; }
+
+    /// <summary>The bytes of memory it holds.</summary>
+    public abstract long WorkspaceBytes { get; }
+
+    /// <summary>Writes the similarities, shape [queries, references].</summary>
+    public abstract void Forward(in SimilarityCall call, Span<float> destination, int stride);
+
+    /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, and rows with themselves have but the first.</summary>
+    public abstract void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient);
+
+    /// <summary>Writes the unit rows, laid out as the rows are.</summary>
+    public abstract void UnitRows(RowMatrix rows, Span<float> destination);
+
+    /// <summary>Writes the gradient of the rows from that of their unit rows, both laid out as the rows are.</summary>
+    public abstract void UnitRowsBackward(RowMatrix rows, ReadOnlySpan<float> unitGradient, Span<float> gradient);
+
+    public abstract void Dispose();
+}
+
+/// <inheritdoc/>
+internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
+    where TSimd : unmanaged, ISimd<TSimd>
+{
+    // Multiply-adds that are worth a worker of their own: about 10 microseconds.
+    private const long WorkPerWorker = 1L << 20;
+
+    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs more
+    // than a panel of 64 KB that the L1 cache does not hold.
+    private const int Depth = 2 * Layout.Depth;
+
+    // Numbers in a matrix that leaves the caches anyway: what is mirrored need not go through them.
+    private const long StreamedSize = 1L << 22;
+
+    private readonly ExecutionOptions execution;
+    private readonly IWorkScheduler scheduler;
+    private readonly Workspace workspace = new();
+    private readonly Action<int> pack, forward, backward, unitRows;
+
+    // The call under way.
+    private bool self, normalize;
+    private float* queryRows, referenceRows, matrix, queryDestination, referenceDestination;
+    private nint queryStride, referenceStride, matrixStride;
+    private PackedRows queries, references;
+    private float* queryGradient, referenceGradient, scratch;
+    private nint scratchSize;
+    private long next;
+
+    public SimilarityEngine(ExecutionOptions execution, SimdWidth width)
+    {
+        this.execution = execution;
+        SimdWidth = width;
+        scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
+        (pack, forward, backward, unitRows) = (Pack, Forward, Backward, UnitRows);
+    }
+
+    public override SimdWidth SimdWidth { get; }
+
+    public override long WorkspaceBytes => (long)workspace.Capacity;
+
+    public override void Forward(in SimilarityCall call, Span<float> destination, int stride)
+    {
+        fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, result = destination)
+        {
+            matrix = result;
+            matrixStride = stride;
+            queryDestination = null;
+            referenceDestination = null;
+            int workers = Plan(call, queryMemory, referenceMemory);
+            Share(pack, workers);
+            Share(forward, workers);
+        }
+    }
+
+    public override void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient)
+    {
+        fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, gradient = similarityGradient.Memory)
+        fixed (float* queryResult = queryGradient, referenceResult = referenceGradient)
+        {
+            matrix = gradient;
+            matrixStride = similarityGradient.Stride;
+            queryDestination = queryResult;
+            referenceDestination = referenceResult;
+            int workers = Plan(call, queryMemory, referenceMemory);
+            Share(pack, workers);
+            Share(backward, workers);
+        }
+    }
+
+    public override void UnitRows(RowMatrix rows, Span<float> destination) => UnitRows(rows, default, destination);
+
+    public override void UnitRowsBackward(RowMatrix rows, ReadOnlySpan<float> unitGradient, Span<float> gradient) => UnitRows(rows, unitGradient, gradient);
+
+    public override void Dispose() => workspace.Dispose();
+
+    // ---- Plan: sizes and memory ---------------------------------------------------------------------------------------------------------------------
+
+    private int Plan(in SimilarityCall call, float* queryMemory, float* referenceMemory)
+    {
+        (self, normalize) = (call.Self, call.Normalize);
+        queryRows = queryMemory;
+        queryStride = call.Queries.Stride;
+        referenceRows = referenceMemory;
+        referenceStride = call.References.Stride;
+        (int queryCount, int referenceCount, int dimension) = (call.Queries.Count, self ? 0 : call.References.Count, call.Queries.Columns);
+        long work = (long)call.Queries.Count * call.References.Count * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
+        int workers = (int)Math.Clamp(work / WorkPerWorker, 1, execution.Threads);
+
+        nint querySize = PackedSize(queryCount, dimension), referenceSize = PackedSize(referenceCount, dimension);
+        nint queryGradientSize = queryDestination == null ? 0 : SlicesSize(queryCount, dimension);
+        nint referenceGradientSize = referenceDestination == null ? 0 : SlicesSize(referenceCount, dimension);
+        scratchSize = Layout.Tile * Layout.TileStride; // of the backward pass; more than the forward pass needs
+        workspace.Reset(Workspace.SizeOf<float>(querySize + referenceSize + queryGradientSize + referenceGradientSize + (scratchSize * workers)));
+        queries = PackedAt(workspace.Take<float>(querySize), queryCount, dimension);
+        references = self ? queries : PackedAt(workspace.Take<float>(referenceSize), referenceCount, dimension);
+        queryGradient = workspace.Take<float>(queryGradientSize);
+        referenceGradient = workspace.Take<float>(referenceGradientSize);
+        scratch = workspace.Take<float>(scratchSize * workers);
+        return workers;
+    }
+
+    private static int Blocks(int count, int block) => (count + block - 1) / block;
+
+    private static int Slices(int dimension) => Layout.Packed(dimension) / Layout.Pack;
+
+    // Eight rows more than needed: neighbouring slices of a power of two of rows would fall into the same cache sets.
+    private static nint SliceStride(int count) => (nint)(Layout.Packed(count) + 8) * Layout.Pack;
+
+    private static nint SlicesSize(int count, int dimension) => SliceStride(count) * Slices(dimension);
+
+    private static nint PanelsSize(int count, int dimension) => (nint)Layout.Packed(count) * Layout.Packed(dimension);
+
+    // Whole packs, so that what follows is aligned too.
+    private static nint PackedSize(int count, int dimension) => PanelsSize(count, dimension) + SlicesSize(count, dimension) + Layout.Packed(count);
+
+    private static PackedRows PackedAt(float* memory, int count, int dimension) => new()
+    {
+        Count = count,
+        Dimension = dimension,
+        SliceStride = SliceStride(count),
+        Panels = memory,
+        Slices = memory + PanelsSize(count, dimension),
+        InverseNorms = memory + PanelsSize(count, dimension) + SlicesSize(count, dimension),
+    };
+
+    // ---- The shared steps ---------------------------------------------------------------------------------------------------------------------------
+
+    private void Share(Action<int> step, int workers)
+    {
+        next = 0;
+        if (workers == 1)
+        {
+            step(0);
+        }
+        else
+        {
+            scheduler.Run(workers, step);
+        }
+    }
+
+    private long Next() => Interlocked.Increment(ref next) - 1;
+
+    private void Pack(int worker)
+    {
+        int queryPanels = Blocks(queries.Count, Layout.Pack), panels = queryPanels + (self ? 0 : Blocks(references.Count, Layout.Pack));
+        for (long panel = Next(); panel < panels; panel = Next())
+        {
+            if (panel < queryPanels)
+            {
+                RowPacking.Pack<TSimd>(queryRows, queryStride, null, normalize, queries, (int)panel * Layout.Pack);
+            }
+            else
+            {
+                RowPacking.Pack<TSimd>(referenceRows, referenceStride, null, normalize, references, ((int)panel - queryPanels) * Layout.Pack);
+            }
+        }
+    }
+
+    // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix: through a tile in the L2
+    // cache, and copied from there, it takes 5 to 20 % longer. With themselves, rows meet only the strips that reach above the diagonal, and each strip is
+    // written a second time, transposed.
+    private void Forward(int worker)
+    {
+        float* strip = scratch + (worker * scratchSize), transposed = strip + (Layout.Tile * Layout.Pack);
+        int block = RowBlock(queries.Dimension), shift = Shift(), rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
+        for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
+        {
+            int start = (int)(step / columnTiles) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
+            int column = (int)(step % columnTiles) * Layout.Tile, endColumn = Math.Min(column + Layout.Tile, references.Count);
+            if (self)
+            {
+                column = Math.Max(column, row / Layout.Pack * Layout.Pack);
+            }
+
+            for (; column < endColumn; column += Layout.Pack)
+            {
+                WriteStrip(row, end, column, Math.Min(Layout.Pack, endColumn - column), strip, transposed);
+            }
+        }
+    }
+
+    private void WriteStrip(int row, int end, int column, int columns, float* strip, float* transposed)
+    {
+        // A strip of fewer columns goes through the scratch, as the product is 32 wide.
+        int rows = (self ? Math.Min(end, column + columns) : end) - row;
+        float* result = matrix + (row * matrixStride) + column;
+        bool whole = columns == Layout.Pack;
+        float* product = whole ? result : strip;
+        nint stride = whole ? matrixStride : Layout.Pack;
+        for (int depth = 0; depth < queries.Dimension; depth += Depth)
+        {
+            float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + (depth * Layout.Pack);
+            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, Math.Min(Depth, queries.Dimension - depth), product, stride, rows, add: depth > 0);
+        }
+
+        if (!whole)
+        {
+            TileCopy.Rows(strip, Layout.Pack, rows, columns, result, matrixStride);
+        }
+
+        int mirrored = Math.Min(end, column) - row;
+        if (self && mirrored > 0)
+        {
+            TileCopy.Transposed(product, stride, mirrored, columns, transposed, Layout.TileStride);
+            float* mirror = matrix + (column * matrixStride) + row;
+            if (queries.Count * matrixStride >= StreamedSize)
+            {
+                TileCopy.StreamRows<TSimd>(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
+            }
+            else
+            {
+                TileCopy.Rows(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
+            }
+        }
+    }
+
+    // The left operand of a unit fits the L2 cache well, beside what streams through; a mirrored unit has long rows to write.
+    private int RowBlock(int dimension) => self ? Layout.Tile : Math.Clamp((1 << 15) / dimension / Layout.Pack * Layout.Pack, 2 * Layout.Pack, Layout.Tile);
+
+    // Mirrored rows begin with a block: where blocks begin with a cache line of the matrix, they are whole lines.
+    private int Shift() => self ? (int)((nuint)matrix / sizeof(float) % (64 / sizeof(float))) : 0;
+
+    private void Backward(int worker)
+    {
+        float* tile = scratch + (worker * scratchSize);
+        int queryBlocks = queryDestination == null ? 0 : Blocks(queries.Count, Layout.Tile);
+        int blocks = queryBlocks + (referenceDestination == null ? 0 : Blocks(references.Count, Layout.Tile));
+        for (long block = Next(); block < blocks; block = Next())
+        {
+            if (block < queryBlocks)
+            {
+                GradientOfQueries((int)block * Layout.Tile, tile);
+            }
+            else
+            {
+                GradientOfReferences(((int)block - queryBlocks) * Layout.Tile, tile);
+            }
+        }
+    }
+
+    // g = G V, and of rows with themselves (G + G^T) U. The first tile overwrites; without references it is empty, and so a sum of nothing.
+    private void GradientOfQueries(int row, float* tile)
+    {
+        int rows = Math.Min(Layout.Tile, queries.Count - row), column = 0;
+        do
+        {
+            int columns = Math.Min(Layout.Tile, references.Count - column);
+            TileCopy.Rows(matrix + (row * matrixStride) + column, matrixStride, rows, columns, tile, Layout.TileStride);
+            if (self)
+            {
+                TileCopy.AddTransposed(matrix + (column * matrixStride) + row, matrixStride, columns, rows, tile, Layout.TileStride);
+            }
+
+            float* gradient = queryGradient + ((nint)row * Layout.Pack);
+            TileMatrices.AddToRows<TSimd>(tile, rows, references, column, columns, false, gradient, queries.SliceStride, add: column > 0);
+            column += Layout.Tile;
+        }
+        while (column < references.Count);
+
+        Unpack(queries, queryGradient, row, rows, queryDestination, queryStride);
+    }
+
+    // g = G^T U.
+    private void GradientOfReferences(int column, float* tile)
+    {
+        int columns = Math.Min(Layout.Tile, references.Count - column), row = 0;
+        do
+        {
+            int rows = Math.Min(Layout.Tile, queries.Count - row);
+            TileCopy.Rows(matrix + (row * matrixStride) + column, matrixStride, rows, columns, tile, Layout.TileStride);
+            float* gradient = referenceGradient + ((nint)column * Layout.Pack);
+            TileMatrices.AddToColumns<TSimd>(tile, columns, queries, row, rows, false, gradient, references.SliceStride, add: row > 0);
+            row += Layout.Tile;
+        }
+        while (row < queries.Count);
+
+        Unpack(references, referenceGradient, column, columns, referenceDestination, referenceStride);
+    }
+
+    private void Unpack(in PackedRows packed, float* gradient, int first, int count, float* destination, nint stride)
+    {
+        for (int row = first; row < first + count; row++)
+        {
+            if (normalize)
+            {
+                RowPacking.Unpack<TSimd>(packed, gradient, row, normalize: true, selfSlope: 0, destination + (row * stride));
+            }
+            else
+            {
+                TileCopy.Slices(gradient + ((nint)row * Layout.Pack), packed.SliceStride, packed.Dimension, destination + (row * stride));
+            }
+        }
+    }
+
+    // ---- Unit rows: a panel at a time ---------------------------------------------------------------------------------------------------------------
+
+    // The rows are the queries; the gradient of the unit rows, if there is one, takes the place of the references.
+    private void UnitRows(RowMatrix rows, ReadOnlySpan<float> unitGradient, Span<float> destination)
+    {
+        fixed (float* rowMemory = rows.Memory, gradientMemory = unitGradient, result = destination)
+        {
+            queryRows = rowMemory;
+            referenceRows = gradientMemory;
+            queryDestination = result;
+            queryStride = rows.Stride;
+            (queries.Count, queries.Dimension) = (rows.Count, rows.Columns);
+            int workers = (int)Math.Clamp((long)rows.Count * rows.Columns / WorkPerWorker, 1, execution.Threads);
+            scratchSize = 2 * PackedSize(Layout.Pack, rows.Columns);
+            workspace.Reset(Workspace.SizeOf<float>(scratchSize * workers));
+            scratch = workspace.Take<float>(scratchSize * workers);
+            Share(unitRows, workers);
+        }
+    }
+
+    private void UnitRows(int worker)
+    {
+        float* memory = scratch + (worker * scratchSize);
+        for (long panel = Next(); panel < Blocks(queries.Count, Layout.Pack); panel = Next())
+        {
+            int first = (int)panel * Layout.Pack, count = Math.Min(Layout.Pack, queries.Count - first);
+            nint start = first * queryStride;
+            PackedRows unit = PackedAt(memory, count, queries.Dimension);
+            RowPacking.Pack<TSimd>(queryRows + start, queryStride, null, normalize: true, unit, 0);
+            if (referenceRows == null)
+            {
+                for (int row = 0; row < count; row++)
+                {
+                    TileCopy.Slices(unit.Slice(0, row), unit.SliceStride, unit.Dimension, queryDestination + start + (row * queryStride));
+                }
+
+                continue;
+            }
+
+            PackedRows gradient = PackedAt(memory + (scratchSize / 2), count, queries.Dimension);
+            RowPacking.Pack<TSimd>(referenceRows + start, queryStride, null, normalize: false, gradient, 0);
+            for (int row = 0; row < count; row++)
+            {
+                RowPacking.Unpack<TSimd>(unit, gradient.Slices, row, normalize: true, selfSlope: 0, queryDestination + start + (row * queryStride));
+            }
+        }
+    }
+}

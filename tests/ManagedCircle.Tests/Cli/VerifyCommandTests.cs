@@ -1,0 +1,290 @@
+using System.Text.Json;
+using ManagedCircle.Cli.Golden;
+using ManagedCircle.Cli.Npy;
+using ManagedCircle.Tests.Support;
+using Xunit;
+
+namespace ManagedCircle.Tests.Cli;
+
+/// <summary>What <c>mcircle verify</c> makes of right, wrong, missing and broken answers.</summary>
+public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
+{
+    private readonly TemporaryDirectory directory = new();
+
+    public void Dispose() => directory.Dispose();
+
+    public static TheoryData<string> Conventions => [.. Convention.All.Select(convention => convention.Name)];
+
+    [Theory]
+    [MemberData(nameof(Conventions))]
+    public void Every_mistake_is_named(string name)
+    {
+        Convention planted = Convention.All.Single(convention => convention.Name == name);
+        CaseAnswers[] cases = [.. golden.Small.Select(vectors =>
+        {
+            Dictionary<string, double[]> answers = planted.Solve(vectors.Problem) ?? vectors.Answers;
+            return new CaseAnswers(vectors.Problem, vectors.Item, answers, vectors.Check(answers, "float32").Any(check => check.Verdict == Verdict.Wrong));
+        })];
+
+        Assert.Contains(cases, item => item.Failed);
+        Assert.Equal(name, Diagnosis.Of(cases, "float32")?.Name);
+    }
+
+    [Fact]
+    public void Every_mistake_stands_in_the_documentation()
+    {
+        string[] documented = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "golden.md"));
+
+        Assert.All(Convention.All, convention => Assert.Contains($"| `{convention.Name}` | {convention.Mistake.Replace("|", "&#124;", StringComparison.Ordinal)} |", documented));
+    }
+
+    [Fact]
+    public void The_float_engine_passes_in_float32()
+    {
+        CommandRun run = Verify("float32", golden.All.Select(vectors => (vectors, InFloat(vectors.Problem))));
+
+        Assert.True(run.ExitCode == 0, run.Output + run.Error);
+    }
+
+    [Fact]
+    public void The_reference_passes_in_float64()
+    {
+        CommandRun run = Verify("float64", golden.All.Select(vectors => (vectors, vectors.Problem.AnswersOf(vectors.Problem.Solve()))));
+
+        Assert.True(run.ExitCode == 0, run.Output + run.Error);
+    }
+
+    [Theory]
+    [InlineData("float16")]
+    [InlineData("bfloat16")]
+    public void Rows_and_answers_held_in_16_bits_pass(string precision)
+    {
+        Func<double, double> round = precision == "float16" ? x => (double)(Half)x : ToBfloat16;
+        foreach (GoldenVectors vectors in golden.Small)
+        {
+            GoldenProblem held = vectors.Problem with { Rows = [.. vectors.Problem.Rows.Select(round)], References = [.. vectors.Problem.References.Select(round)] };
+            Dictionary<string, double[]> answers = held.AnswersOf(held.Solve()).ToDictionary(answer => answer.Key, answer => (double[])[.. answer.Value.Select(round)]);
+            Assert.All(vectors.Check(answers, precision), check => Assert.True(check.Verdict == Verdict.Right, check.ToString()));
+        }
+    }
+
+    [Fact]
+    public void A_wrong_number_is_found_and_shown_in_every_report()
+    {
+        WriteAll("float32");
+        double[] gradient = ReadResult("weights", Quantity.Gradient);
+        gradient[2 * 12 + 5] += 1;
+        WriteResult("weights", Quantity.Gradient, gradient, 18, 12);
+
+        CommandRun run = CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]} --json --html {directory["report.html"]}");
+
+        Assert.Equal((1, ""), (run.ExitCode, run.Error));
+        JsonElement report = JsonDocument.Parse(run.Output).RootElement;
+        Assert.Equal((false, 1, 0), (report.GetProperty("passed").GetBoolean(), report.GetProperty("wrong").GetInt32(), report.GetProperty("missing").GetInt32()));
+        Assert.Equal(JsonValueKind.Null, report.GetProperty("cause").ValueKind);
+        JsonElement wrong = report.GetProperty("checks").EnumerateArray().Single(check => check.GetProperty("verdict").GetString() == "wrong");
+        Assert.Equal(("weights", "gradient", "[2, 5]"), (wrong.GetProperty("case").GetString(), wrong.GetProperty("quantity").GetString(), wrong.GetProperty("where").GetString()));
+        Assert.True(wrong.GetProperty("errorOverTolerance").GetDouble() > 1);
+        Assert.Contains("<h1>Not right</h1>", File.ReadAllText(directory["report.html"]), StringComparison.Ordinal);
+
+        CommandRun table = CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]}");
+        Assert.Equal(1, table.ExitCode);
+        Assert.Contains("first: weights, gradient [2, 5] wrong: ", table.Output, StringComparison.Ordinal);
+        Assert.Contains("likely cause: none of the known mistakes gives these numbers", table.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_mistake_in_files_is_named_on_the_command_line()
+    {
+        WriteAll("float32");
+        foreach (GoldenVectors vectors in golden.Small.Where(vectors => vectors.Problem.Options.WeightGradient == WeightGradient.Attached))
+        {
+            GoldenProblem detached = vectors.Problem with { Options = vectors.Problem.Options with { WeightGradient = WeightGradient.Detached } };
+            Write(vectors.Item, detached.AnswersOf(detached.Solve()));
+        }
+
+        CommandRun run = CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]} --precision float32");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.Contains("likely cause: alpha-detached: alpha is held constant (detached), where the case differentiates it too (attached)", run.Output, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void Missing_unreadable_and_misshapen_answers_fail_each_by_its_name()
+    {
+        WriteAll("float32");
+        File.Delete(Result("weights", Quantity.Loss));
+        File.WriteAllText(Result("upstream", Quantity.Losses), "no numbers");
+        WriteResult("shape-8x8", Quantity.Losses, new double[7], 7);
+        WriteResult("shape-8x8", Quantity.Gradient, new double[64], 64);
+        double[] losses = ReadResult("rows-zero", Quantity.Losses);
+        losses[3] = double.NaN;
+        WriteResult("rows-zero", Quantity.Losses, losses, losses.Length, 1);
+        WriteResult("rows-twice", Quantity.Loss, ReadResult("rows-twice", Quantity.Loss));
+
+        JsonElement report = JsonDocument.Parse(CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]} --json").Output).RootElement;
+
+        Assert.Equal(
+            [
+                "upstream losses unreadable no .npy file: expected it to begin with \\x93NUMPY",
+                "weights loss missing no such file",
+                "rows-zero losses wrong ",
+                "shape-8x8 losses unreadable shape (7,): expected (8,)",
+                "shape-8x8 gradient unreadable shape (64,): expected (8, 8)",
+            ],
+            report.GetProperty("checks").EnumerateArray().Where(check => check.GetProperty("verdict").GetString() != "right").Select(check =>
+            {
+                string reason = check.GetProperty("reason").GetString()!, verdict = check.GetProperty("verdict").GetString()!;
+                return $"{check.GetProperty("case")} {check.GetProperty("quantity")} {verdict} {(verdict == "wrong" ? "" : reason[(reason.IndexOf(".npy: ", StringComparison.Ordinal) + 6)..])}";
+            }).OrderBy(line => line[0] == 'u' ? 0 : line[0] == 'w' ? 1 : 2));
+    }
+
+    [Fact]
+    public void A_golden_set_that_was_altered_is_an_error()
+    {
+        GoldenProblem[] problems = [.. new GoldenCases(0).All().Take(2)];
+        string set = directory["set"], array = GoldenSet.PathOf(set, problems[1].Name, Quantity.Losses), manifest = Path.Combine(set, "manifest.json");
+        GoldenSet.Write(set, 0, problems, static () => { });
+        Directory.CreateDirectory(directory["results"]);
+        byte[] original = File.ReadAllBytes(array);
+
+        File.WriteAllBytes(array, [.. original[..^1], (byte)(original[^1] ^ 1)]);
+        Expect($"{array}: altered: its SHA-256 is ");
+        File.WriteAllBytes(array, original[..^8]);
+        Expect($"{array}: altered: its SHA-256 is ");
+        File.WriteAllBytes(array, new byte[1 << 20]);
+        Expect($"{array}: 1048576 bytes: expected at most ");
+        File.Delete(array);
+        Expect($"{array}: no such file");
+        File.WriteAllBytes(array, original);
+
+        string text = File.ReadAllText(manifest);
+        File.WriteAllText(manifest, text.Replace("\"gamma\": 1,", "\"gamma\": 2,", StringComparison.Ordinal));
+        Expect($"{manifest}: altered: its SHA-256 is ");
+        File.WriteAllText(manifest, text);
+        Assert.Equal("", Verify().Error);
+        File.Delete(Path.Combine(set, "manifest.sha256"));
+        Expect($"{Path.Combine(set, "manifest.sha256")}: no such file");
+
+        void Expect(string message)
+        {
+            CommandRun run = Verify();
+            Assert.Equal((1, ""), (run.ExitCode, run.Output));
+            Assert.StartsWith($"mcircle: {message}", run.Error, StringComparison.Ordinal);
+        }
+
+        CommandRun Verify() => CommandRun.Of($"verify --golden {set} --results {directory["results"]}");
+    }
+
+    [Fact]
+    public void No_directory_of_answers_is_an_error_and_an_empty_one_lacks_them_all()
+    {
+        CommandRun none = CommandRun.Of($"verify --golden {golden.Path} --results {directory["none"]}");
+        Directory.CreateDirectory(directory["empty"]);
+        CommandRun empty = CommandRun.Of($"verify --golden {golden.Path} --results {directory["empty"]} --json");
+
+        Assert.Equal((1, $"mcircle: {directory["none"]}: no such directory{Environment.NewLine}"), (none.ExitCode, none.Error));
+        Assert.Equal(1, empty.ExitCode);
+        JsonElement report = JsonDocument.Parse(empty.Output).RootElement;
+        Assert.Equal(report.GetProperty("answers").GetInt32(), report.GetProperty("missing").GetInt32());
+    }
+
+    [Fact]
+    public void A_page_escapes_what_it_shows_and_needs_nothing_else()
+    {
+        AnswerCheck check = new("<script>", "a&b", Verdict.Unreadable, null, null, null, null, null, "\"<img src=x>\"");
+
+        string page = VerificationReport.Of(new Verification("float32", [check], null)).ToHtml();
+
+        Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
+        Assert.Contains("a&amp;b", page, StringComparison.Ordinal);
+        Assert.Contains("&quot;&lt;img src=x&gt;&quot;", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<img", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("http", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(1.0, 1.5, 1.0, 0.5)]
+    [InlineData(1.0, 3.0, 1.0, 2.0)]
+    [InlineData(0.0, 0.0, 0.0, 0.0)]
+    [InlineData(0.0, 1e-300, 0.0, double.PositiveInfinity)]
+    [InlineData(1.0, double.NaN, 1.0, double.PositiveInfinity)]
+    [InlineData(1.0, double.NegativeInfinity, 1.0, double.PositiveInfinity)]
+    public void An_error_is_a_share_of_its_tolerance(double expected, double answer, double tolerance, double ratio)
+    {
+        AnswerCheck check = AnswerCheck.Of("case", Quantity.Losses, [expected], [answer], [1], tolerance);
+
+        Assert.Equal(ratio, check.ErrorOverTolerance);
+        Assert.Equal(ratio <= 1 ? Verdict.Right : Verdict.Wrong, check.Verdict);
+    }
+
+    private static Dictionary<string, double[]> InFloat(GoldenProblem problem)
+    {
+        LossProblem asked = problem.Entry == CaseEntry.Similarities
+            ? LossProblem.OfSimilarities(problem.Options, problem.Rows, problem.Labels, problem.ReferenceLabels)
+            : new()
+            {
+                Options = problem.Options,
+                Rows = problem.Rows,
+                Labels = problem.Labels,
+                References = problem.Entry == CaseEntry.Self ? null : problem.References,
+                ReferenceLabels = problem.ReferenceLabels,
+            };
+        LossAnswer answer = (asked with { Terms = problem.Terms }).SolveInFloat();
+        return new()
+        {
+            [Quantity.Loss] = [answer.Result.Loss],
+            [Quantity.Losses] = answer.Losses,
+            [Quantity.SimilarityGradient] = answer.QueryGradient,
+            [Quantity.Gradient] = answer.QueryGradient,
+            [Quantity.ReferenceGradient] = answer.ReferenceGradient,
+        };
+    }
+
+    private CommandRun Verify(string precision, IEnumerable<(GoldenVectors Vectors, Dictionary<string, double[]> Answers)> answered)
+    {
+        foreach ((GoldenVectors vectors, Dictionary<string, double[]> answers) in answered)
+        {
+            Write(vectors.Item, answers);
+        }
+
+        return CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]} --precision {precision}");
+    }
+
+    /// <summary>Writes the right answers to all cases.</summary>
+    private void WriteAll(string precision)
+    {
+        CommandRun run = Verify(precision, golden.All.Select(vectors => (vectors, vectors.Answers)));
+        Assert.Equal(0, run.ExitCode);
+    }
+
+    private void Write(ManifestCase item, Dictionary<string, double[]> answers)
+    {
+        foreach ((string quantity, ManifestArray array) in item.Outputs)
+        {
+            WriteResult(item.Name, quantity, answers[quantity], [.. array.Shape]);
+        }
+    }
+
+    private void WriteResult(string name, string quantity, double[] values, params int[] shape)
+    {
+        Directory.CreateDirectory(Path.Combine(directory["results"], name));
+        using FileStream file = File.Create(Result(name, quantity));
+        NpyWriter.Write<double>(file, values, shape);
+    }
+
+    private double[] ReadResult(string name, string quantity)
+    {
+        using FileStream file = File.OpenRead(Result(name, quantity));
+        return NpyReader.ReadNumbers(file, name).Values;
+    }
+
+    private string Result(string name, string quantity) => GoldenSet.PathOf(directory["results"], name, quantity);
+
+    private static double ToBfloat16(double x)
+    {
+        uint bits = BitConverter.SingleToUInt32Bits((float)x);
+        return BitConverter.UInt32BitsToSingle((bits + 0x7FFF + ((bits >> 16) & 1)) & 0xFFFF0000);
+    }
+}

@@ -1,0 +1,205 @@
+using System.Runtime.CompilerServices;
+using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
+using ManagedCircle.Simd;
+using Xunit;
+
+namespace ManagedCircle.Tests.Support;
+
+/// <summary>The functions of one number that the kernels have.</summary>
+public enum KernelFunction
+{
+    Exponential,
+    Logarithm,
+    Softplus,
+}
+
+/// <summary>The ways in which the left operand of a product lies in memory.</summary>
+public enum LeftLayout
+{
+    Slices,
+    TileRows,
+    TileColumns,
+}
+
+/// <summary>The kernels and vector operations at one width, without its type: every width runs in one process, in hardware or emulated.</summary>
+internal abstract unsafe class KernelsAtWidth
+{
+    public static readonly SimdWidth[] All = [SimdWidth.Vector512, SimdWidth.Vector256, SimdWidth.Vector128, SimdWidth.VectorT, SimdWidth.Scalar];
+
+    public static TheoryData<SimdWidth> Widths => [.. All];
+
+    public abstract int Lanes { get; }
+
+    public abstract int TileRows { get; }
+
+    public abstract IEnumerable<string> OperationNames { get; }
+
+    public static KernelsAtWidth Of(SimdWidth width) => width switch
+    {
+        SimdWidth.Vector512 => new KernelsAtWidth<Simd512>(),
+        SimdWidth.Vector256 => new KernelsAtWidth<Simd256>(),
+        SimdWidth.Vector128 => new KernelsAtWidth<Simd128>(),
+        SimdWidth.VectorT => new KernelsAtWidth<SimdT>(),
+        _ => new KernelsAtWidth<SimdScalar>(),
+    };
+
+    public abstract void Apply(KernelFunction function, float* source, float* destination, int length);
+
+    public float[] Apply(KernelFunction function, ReadOnlySpan<float> source)
+    {
+        float[] destination = new float[source.Length];
+        fixed (float* from = source, to = destination)
+        {
+            Apply(function, from, to, source.Length);
+        }
+
+        return destination;
+    }
+
+    public abstract float PowerOfFraction(float fraction);
+
+    public abstract (float Fraction, float Exponent) Base2(float value);
+
+    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add);
+
+    /// <inheritdoc cref="RowPacking.Pack"/>
+    public abstract int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first);
+
+    /// <inheritdoc cref="RowPacking.Unpack"/>
+    public abstract void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination);
+
+    /// <summary>One operation over arrays of whole vectors.</summary>
+    public abstract float[] Operate(string name, float[] x, float[] y, float[] z);
+
+    public abstract bool Any(float[] mask);
+
+    public abstract bool AllLess(float[] left, float[] right);
+}
+
+/// <inheritdoc/>
+internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
+    where TSimd : unmanaged, ISimd<TSimd>
+{
+    private static readonly Dictionary<string, Func<TSimd, TSimd, TSimd, TSimd>> Operations = new()
+    {
+        ["+"] = (x, y, _) => x + y,
+        ["-"] = (x, y, _) => x - y,
+        ["*"] = (x, y, _) => x * y,
+        ["/"] = (x, y, _) => x / y,
+        ["&"] = (x, y, _) => x & y,
+        ["|"] = (x, y, _) => x | y,
+        ["^"] = (x, y, _) => x ^ y,
+        ["AndNot"] = (x, y, _) => TSimd.AndNot(x, y),
+        ["MultiplyAdd"] = TSimd.MultiplyAdd,
+        ["Max"] = (x, y, _) => TSimd.Max(x, y),
+        ["Min"] = (x, y, _) => TSimd.Min(x, y),
+        ["Round"] = (x, _, _) => TSimd.Round(x),
+        ["LessThan"] = (x, y, _) => TSimd.LessThan(x, y),
+        ["Equal"] = (x, y, _) => TSimd.Equal(x, y),
+        ["EqualBits"] = (x, y, _) => TSimd.EqualBits(x, y),
+        ["Select"] = (x, y, z) => TSimd.Select(TSimd.LessThan(x, y), y, z),
+        ["AddBits"] = (x, y, _) => TSimd.AddBits(x, y),
+        ["ShiftLeftBits"] = (x, _, _) => TSimd.ShiftLeftBits(x, 23),
+        ["ShiftRightBits"] = (x, _, _) => TSimd.ShiftRightBits(x, 23),
+        ["BitsToNumber"] = (x, _, _) => TSimd.BitsToNumber(x),
+        ["Scale"] = (x, y, _) => TSimd.Scale(x, y),
+        ["PowerOfTwo"] = (x, _, _) => TSimd.PowerOfTwo(x),
+        ["Indices"] = (_, _, _) => TSimd.Indices,
+        ["SwapLanes1"] = (x, _, _) => TSimd.SwapLanes(x, 1),
+        ["SwapLanes2"] = (x, _, _) => TSimd.SwapLanes(x, 2),
+        ["SwapLanes4"] = (x, _, _) => TSimd.SwapLanes(x, 4),
+        ["SwapLanes8"] = (x, _, _) => TSimd.SwapLanes(x, 8),
+    };
+
+    public override int Lanes => TSimd.Lanes;
+
+    public override int TileRows => TSimd.TileRows;
+
+    public override IEnumerable<string> OperationNames => Operations.Keys;
+
+    public override void Apply(KernelFunction function, float* source, float* destination, int length)
+    {
+        switch (function)
+        {
+            case KernelFunction.Exponential:
+                Elementwise.Apply<TSimd, Exponential<TSimd>>(source, destination, length);
+                break;
+            case KernelFunction.Logarithm:
+                Elementwise.Apply<TSimd, Logarithm<TSimd>>(source, destination, length);
+                break;
+            default:
+                Elementwise.Apply<TSimd, Softplus<TSimd>>(source, destination, length);
+                break;
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override float PowerOfFraction(float fraction) => First(Exponential.PowerOfFraction(TSimd.Broadcast(fraction)));
+
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public override (float Fraction, float Exponent) Base2(float value)
+    {
+        TSimd fraction = Logarithm.Base2(TSimd.Broadcast(value), out TSimd exponent);
+        return (First(fraction), First(exponent));
+    }
+
+    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add)
+    {
+        switch (layout)
+        {
+            case LeftLayout.Slices:
+                TileProduct.MultiplyAdd<TSimd, Slices>(left, leftJump, right, depth, destination, stride, rows, add);
+                break;
+            case LeftLayout.TileRows:
+                TileProduct.MultiplyAdd<TSimd, TileRows>(left, leftJump, right, depth, destination, stride, rows, add);
+                break;
+            default:
+                TileProduct.MultiplyAdd<TSimd, TileColumns>(left, leftJump, right, depth, destination, stride, rows, add);
+                break;
+        }
+    }
+
+    public override int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first) =>
+        RowPacking.Pack<TSimd>(rows, stride, kept, normalize, packed, first);
+
+    public override void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination) =>
+        RowPacking.Unpack<TSimd>(packed, gradient, row, normalize, selfSlope, destination);
+
+    public override float[] Operate(string name, float[] x, float[] y, float[] z)
+    {
+        float[] result = new float[x.Length];
+        fixed (float* xs = x, ys = y, zs = z, results = result)
+        {
+            for (int i = 0; i + TSimd.Lanes <= x.Length; i += TSimd.Lanes)
+            {
+                TSimd.Store(Operations[name](TSimd.Load(xs + i), TSimd.Load(ys + i), TSimd.Load(zs + i)), results + i);
+            }
+        }
+
+        return result;
+    }
+
+    public override bool Any(float[] mask)
+    {
+        fixed (float* first = mask)
+        {
+            return TSimd.Any(TSimd.Load(first));
+        }
+    }
+
+    public override bool AllLess(float[] left, float[] right)
+    {
+        fixed (float* first = left, second = right)
+        {
+            return TSimd.AllLess(TSimd.Load(first), TSimd.Load(second));
+        }
+    }
+
+    private static float First(TSimd value)
+    {
+        float* lanes = stackalloc float[Layout.SumLanes];
+        TSimd.Store(value, lanes);
+        return lanes[0];
+    }
+}

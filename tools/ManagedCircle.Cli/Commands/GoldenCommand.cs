@@ -1,0 +1,34 @@
+using System.CommandLine;
+using System.Globalization;
+using ManagedCircle.Cli.Golden;
+
+namespace ManagedCircle.Cli.Commands;
+
+/// <summary><c>mcircle golden</c>: writes vectors that other backends are checked against.</summary>
+internal static class GoldenCommand
+{
+    private static readonly Option<string> Out = new("--out") { Description = "The directory to write: a new or empty one, or a golden set to replace", HelpName = "DIR", Required = true };
+    private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the inputs are drawn from (0)", least: 0);
+
+    public static Command Create()
+    {
+        Command command = new("golden", "Write golden vectors for other backends: inputs, and the reference's answers.") { Out, Seed };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static void Run(ParseResult command)
+    {
+        int seed = command.GetValue(Seed) ?? 0;
+        string directory = command.GetRequiredValue(Out);
+        GoldenProblem[] problems = [.. new GoldenCases((ulong)seed).All()];
+        string summary = "";
+        Terminal.ShowProgress(command.InvocationConfiguration.Error, "golden", problems.Length, caseDone =>
+        {
+            (GoldenManifest manifest, long bytes) = GoldenSet.Write(directory, seed, problems, caseDone);
+            int arrays = manifest.Cases.Sum(item => item.Inputs.Count + item.Outputs.Count);
+            summary = string.Create(CultureInfo.InvariantCulture, $"{manifest.Cases.Count} cases, {arrays} arrays, {bytes / 1e6:F1} MB in {directory}");
+        });
+        command.InvocationConfiguration.Output.WriteLine(summary);
+    }
+}

@@ -1,0 +1,56 @@
+using System.CommandLine;
+using System.Text;
+using ManagedCircle.Cli.Golden;
+
+namespace ManagedCircle.Cli.Commands;
+
+/// <summary><c>mcircle verify</c>: holds a backend's answers against golden vectors.</summary>
+internal static class VerifyCommand
+{
+    private const string DefaultPrecision = "float32";
+
+    private static readonly Option<string> Golden = new("--golden") { Description = "The golden set", HelpName = "DIR", Required = true };
+    private static readonly Option<string> Results = new("--results") { Description = "The answers, under the set's names", HelpName = "DIR", Required = true };
+    private static readonly Option<int?> Precision = CommandOption.Choice(
+        "--precision", $"What they were computed in ({DefaultPrecision})", [.. NumberFormat.All.Select((format, index) => (format.Name, index))]);
+    private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
+    private static readonly Option<string?> Html = CommandOption.File("--html", "report.html", "Write a page of the same");
+
+    public static Command Create()
+    {
+        Command command = new("verify", "Hold a backend's answers against golden vectors, and name the likely mistake.") { Golden, Results, Precision, Json, Html };
+        command.SetAction(Run);
+        return command;
+    }
+
+    private static int Run(ParseResult command)
+    {
+        string precision = command.GetValue(Precision) is { } index ? NumberFormat.All[index].Name : DefaultPrecision;
+        string results = command.GetRequiredValue(Results);
+        using OutputFiles files = new();
+        Stream? page = command.GetValue(Html) is string path ? files.Create(path) : null;
+        GoldenSet set = GoldenSet.Open(command.GetRequiredValue(Golden));
+        Verification? verification = null;
+        Terminal.ShowProgress(command.InvocationConfiguration.Error, "verify", set.Manifest.Cases.Count, caseDone =>
+            verification = Verification.Of(set, results, precision, caseDone));
+        VerificationReport report = VerificationReport.Of(verification!);
+
+        page?.Write(Encoding.UTF8.GetBytes(report.ToHtml()));
+        files.Commit();
+        TextWriter output = command.InvocationConfiguration.Output;
+        if (command.GetValue(Json))
+        {
+            Terminal.WriteJson(output, report);
+        }
+        else
+        {
+            Terminal.WriteTable(output, report.ToTable());
+            foreach (string line in report.Summary())
+            {
+                output.WriteLine(line);
+            }
+        }
+
+        return report.Passed ? 0 : 1;
+    }
+}

@@ -1,0 +1,228 @@
+#!/usr/bin/env python3
+"""Circle loss and its gradients in NumPy: a backend to start a port from. See docs/port-a-backend.md.
+
+    circle_loss.py GOLDEN RESULTS [--dtype float32] [--mistake NAME]
+
+answers every case of a golden set, for `mcircle verify` to judge. --mistake plants one of the mistakes that ports make; --list-mistakes names them.
+"""
+
+import argparse
+import json
+import pathlib
+
+import numpy as np
+
+# name of the planted mistake -> the cause that verify is to name
+MISTAKES = {
+    "alpha-attached": "alpha-attached",
+    "mean-over-all": "mean-over-all",
+    "sum-not-mean": "sum",
+    "diagonal-kept": "diagonal-kept",
+    "separate": "separate",
+    "labels-float32": "labels-float32",
+    "labels-bfloat16": "labels-bfloat16",
+    "labels-int32": "labels-int32",
+    "jacobian-missing": "jacobian-missing",
+    "jacobian-not-projected": "jacobian-not-projected",
+    "queries-only": "gradient-of-queries-only",
+    "not-normalized": "not-normalized",
+    "alpha-not-floored": "alpha-not-floored",
+    "alpha-constant": "alpha-constant",
+    "masked-by-a-factor": "masked-counts-one",
+    "clamp-passes-gradient": "clamp-passes-gradient",
+    "pairs-twice": "pairs-twice",
+    "upstream-ignored": "upstream-ignored",
+    "weights-ignored": "weights-ignored",
+    "softplus-missing": "softplus-missing",
+    "margins-swapped": "margins-swapped",
+    "ignore-label-as-class": "ignore-label-as-class",
+}
+
+
+def log_sum_exp(logits, members, masked_by_a_factor):
+    """Over the members of each row; -inf for none."""
+    if masked_by_a_factor:
+        logits, members = np.where(members, logits, 0), np.ones_like(members)
+    largest = np.max(np.where(members, logits, -np.inf), axis=1, initial=-np.inf, keepdims=True)
+    shift = np.where(np.isfinite(largest), largest, 0)
+    total = np.sum(np.where(members, np.exp(np.where(members, logits - shift, 0)), 0), axis=1, keepdims=True)
+    with np.errstate(divide="ignore"):
+        return shift + np.log(total)
+
+
+def softplus(z):
+    return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
+
+
+def sigmoid(z):
+    e = np.exp(-np.abs(z))
+    return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
+
+
+def unit_rows(rows):
+    """Rows of norm 1, zero rows left as they are; and the norms, shape [count, 1]."""
+    norms = np.sqrt(np.sum(rows * rows, axis=1, keepdims=True))
+    return rows / np.maximum(norms, 1e-12), norms
+
+
+def through_norm(gradient, unit, norms, mistake):
+    """dL/dx from dL/du where u = x / |x|; 0 for a zero row."""
+    if mistake == "jacobian-missing":
+        return gradient
+    if mistake != "jacobian-not-projected":
+        gradient = gradient - np.sum(gradient * unit, axis=1, keepdims=True) * unit
+    return np.where(norms > 0, gradient / np.maximum(norms, 1e-12), 0)
+
+
+def bfloat16(labels):
+    bits = labels.astype(np.float32).view(np.uint32)
+    return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
+
+
+def cast(labels, mistake):
+    if mistake == "labels-float32":
+        return labels.astype(np.float32)
+    if mistake == "labels-int32":
+        return labels.astype(np.int32)
+    return bfloat16(labels) if mistake == "labels-bfloat16" else labels
+
+
+def pairs_of(case, inputs, mistake):
+    """Which pairs are positive and which negative, each [queries, references]; and which queries take part."""
+    options, own_batch = case["options"], case["entry"] == "self"
+    labels = inputs["labels"]
+    reference_labels = labels if own_batch else inputs["reference-labels"]
+    query_part, reference_part = np.ones(len(labels), bool), np.ones(len(reference_labels), bool)
+    if options["ignore-label"] is not None and mistake != "ignore-label-as-class":
+        query_part, reference_part = labels != options["ignore-label"], reference_labels != options["ignore-label"]
+
+    taken = query_part[:, None] & reference_part[None, :]
+    same = cast(labels, mistake)[:, None] == cast(reference_labels, mistake)[None, :]
+    removed = np.eye(len(labels), len(reference_labels), dtype=bool)
+    if "excluded-references" in inputs:
+        taken &= np.arange(len(reference_labels))[None, :] != inputs["excluded-references"][:, None]
+    elif options["diagonal"] == "remove" and mistake != "diagonal-kept":
+        taken &= ~removed if own_batch else ~(removed & same)
+    if own_batch and options["scope"] == "batch":
+        upper = np.triu(np.ones_like(taken))
+        taken &= taken if mistake == "pairs-twice" else upper
+    return same & taken, ~same & taken, query_part
+
+
+def clamp(s, how):
+    return {"none": s, "max1": np.minimum(s, 1), "both": np.clip(s, -1, 1)}[how]
+
+
+def loss_of_similarities(s, case, inputs, mistake):
+    """The reduced loss, the losses, and the gradient of the similarities."""
+    options, dtype = case["options"], s.dtype
+    gamma = dtype.type(options["gamma"])
+    op, on, dp, dn = (dtype.type(options[name]) for name in ("positive-optimum", "negative-optimum", "positive-margin", "negative-margin"))
+    if mistake == "margins-swapped":
+        dp, dn = dn, dp
+    positive, negative, query_part = pairs_of(case, inputs, mistake)
+
+    # Logits, and their slopes.
+    c = clamp(s, options["clamp"])
+    if options["alpha"] == "constant" or mistake == "alpha-constant":
+        positive_weight = negative_weight = np.ones_like(s)
+        positive_slope, negative_slope = np.full_like(s, -gamma), np.full_like(s, gamma)
+    else:
+        floor = dtype.type(-np.inf if mistake == "alpha-not-floored" else 0)
+        positive_weight, negative_weight = np.maximum(op - c, floor), np.maximum(c - on, floor)
+        positive_slope, negative_slope = -gamma * positive_weight, gamma * negative_weight
+        if options["alpha-gradient"] == "attached" or mistake == "alpha-attached":
+            positive_slope = np.where(positive_weight != 0, -gamma * (op + dp - 2 * c), 0)
+            negative_slope = np.where(negative_weight != 0, gamma * (2 * c - on - dn), 0)
+    positive_logit, negative_logit = -gamma * positive_weight * (c - dp), gamma * negative_weight * (c - dn)
+    if mistake != "clamp-passes-gradient":
+        positive_slope, negative_slope = np.where(c == s, positive_slope, 0), np.where(c == s, negative_slope, 0)
+
+    # One loss per row of pairs: a query's, or all of them.
+    if options["scope"] == "batch":
+        positive, negative, positive_logit, negative_logit, positive_slope, negative_slope = (
+            x.reshape(1, -1) for x in (positive, negative, positive_logit, negative_logit, positive_slope, negative_slope))
+    valid = positive.any(axis=1, keepdims=True) & negative.any(axis=1, keepdims=True)
+    by_factor = mistake == "masked-by-a-factor"
+    p, n = log_sum_exp(positive_logit, positive, by_factor), log_sum_exp(negative_logit, negative, by_factor)
+    p, n = np.where(valid, p, 0), np.where(valid, n, 0)
+    if options["combine"] == "separate" or mistake == "separate":
+        losses, positive_share, negative_share = softplus(p) + softplus(n), sigmoid(p), sigmoid(n)
+    elif mistake == "softplus-missing":
+        losses, positive_share, negative_share = p + n, np.ones_like(p), np.ones_like(n)
+    else:
+        losses, positive_share, negative_share = softplus(p + n), sigmoid(p + n), sigmoid(p + n)
+    losses = np.where(valid, losses, 0)
+    with np.errstate(over="ignore"):
+        gradient = np.where(positive & valid, positive_share * np.exp(np.where(positive, positive_logit - p, 0)) * positive_slope, 0)
+        gradient += np.where(negative & valid, negative_share * np.exp(np.where(negative, negative_logit - n, 0)) * negative_slope, 0)
+
+    # The reduction.
+    weights = inputs["weights"][:, None] if "weights" in inputs and mistake != "weights-ignored" else np.ones_like(losses)
+    denominator = dtype.type(1)
+    if options["scope"] == "query" and options["reduction"] == "mean" and mistake != "sum-not-mean":
+        part = query_part[:, None]
+        denominator = {
+            "all": part.sum(),
+            "valid": valid.sum(),
+            "nonzero": (losses > 0).sum(),
+            "weights": weights[part].sum(),
+            "weights-nonzero": weights[losses > 0].sum(),
+        }["all" if mistake == "mean-over-all" else options["denominator"]].astype(dtype)
+    output_scale = 1 / gamma if options["output-scale"] == "inverse-gamma" else dtype.type(1)
+    factor = weights * (output_scale / denominator if denominator > 0 else dtype.type(0))
+    upstream = inputs["upstream"] if "upstream" in inputs and mistake != "upstream-ignored" else np.ones(1, dtype)
+    gradient = gradient * factor * upstream[:, None]
+    return np.sum(factor * losses), (losses * output_scale)[:, 0], gradient.reshape(s.shape)
+
+
+def answer(case, inputs, mistake):
+    """Every answer that the case asks for, by its name."""
+    options = case["options"]
+    if case["entry"] == "similarities":
+        loss, losses, gradient = loss_of_similarities(inputs["similarities"], case, inputs, mistake)
+        return {"loss": loss, "losses": losses, "similarity-gradient": gradient}
+
+    own_batch = case["entry"] == "self"
+    queries, references = inputs["embeddings"], inputs["embeddings" if own_batch else "references"]
+    normalize = options["normalize"] and mistake != "not-normalized"
+    u, query_norms = unit_rows(queries) if normalize else (queries, None)
+    v, reference_norms = unit_rows(references) if normalize else (references, None)
+    loss, losses, similarity_gradient = loss_of_similarities(u @ v.T, case, inputs, mistake)
+    gradient, reference_gradient = similarity_gradient @ v, similarity_gradient.T @ u
+    if own_batch and mistake != "queries-only":
+        gradient = gradient + reference_gradient
+    if normalize:
+        gradient, reference_gradient = through_norm(gradient, u, query_norms, mistake), through_norm(reference_gradient, v, reference_norms, mistake)
+    if options["ignore-label"] is not None and mistake != "ignore-label-as-class":
+        gradient[inputs["labels"] == options["ignore-label"]] = 0
+    return {"loss": loss, "losses": losses, "gradient": gradient, "reference-gradient": reference_gradient}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("golden", nargs="?", type=pathlib.Path)
+    parser.add_argument("results", nargs="?", type=pathlib.Path)
+    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--mistake", choices=MISTAKES)
+    parser.add_argument("--list-mistakes", action="store_true", help="each with the cause that verify is to name")
+    arguments = parser.parse_args()
+    if arguments.list_mistakes:
+        print("\n".join(f"{mistake} {cause}" for mistake, cause in MISTAKES.items()))
+        return
+    if arguments.results is None:
+        parser.error("expected a golden set and a directory for the results")
+
+    manifest = json.loads((arguments.golden / "manifest.json").read_text())
+    for case in manifest["cases"]:
+        inputs = {name: np.load(arguments.golden / case["name"] / f"{name}.npy") for name in case["inputs"]}
+        inputs = {name: x.astype(arguments.dtype) if x.dtype.kind == "f" else x for name, x in inputs.items()}
+        answers = answer(case, inputs, arguments.mistake)
+        directory = arguments.results / case["name"]
+        directory.mkdir(parents=True, exist_ok=True)
+        for name in case["outputs"]:
+            np.save(directory / f"{name}.npy", np.asarray(answers[name], arguments.dtype))
+
+
+if __name__ == "__main__":
+    main()
