@@ -54,6 +54,19 @@ public readonly ref struct EmbeddingBatch
         Count = labels.Length;
     }
 
+    private EmbeddingBatch(ReadOnlySpan<long> labels64, ReadOnlySpan<int> labels32)
+    {
+        Labels64 = labels64;
+        Labels32 = labels32;
+        Count = labels64.Length + labels32.Length;
+    }
+
+    /// <summary>Labels whose rows are elsewhere.</summary>
+    internal static EmbeddingBatch OfLabels(ReadOnlySpan<long> labels) => new(labels, default(ReadOnlySpan<int>));
+
+    /// <summary>Labels whose rows are elsewhere.</summary>
+    internal static EmbeddingBatch OfLabels(ReadOnlySpan<int> labels) => new(default(ReadOnlySpan<long>), labels);
+
     /// <summary>The rows, row-major, <see cref="Stride"/> numbers apart.</summary>
     public ReadOnlySpan<float> Rows { get; }
 

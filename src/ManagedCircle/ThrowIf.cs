@@ -1,4 +1,5 @@
 using System.Numerics.Tensors;
+using System.Runtime.InteropServices;
 
 namespace ManagedCircle;
 
@@ -207,6 +208,111 @@ internal static class ThrowIf
         if (similarities != destination)
         {
             Overlap(similarities, destination, nameof(similarities), nameof(destination));
+        }
+    }
+
+    /// <summary>Throws if similarities are not one per query and reference.</summary>
+    public static void NotShape(int length, int queryCount, int referenceCount)
+    {
+        if (length != (long)queryCount * referenceCount)
+        {
+            throw new ArgumentException(
+                $"similarities holds {length} numbers: expected {(long)queryCount * referenceCount}, {queryCount} queries by {referenceCount} references.", "similarities");
+        }
+    }
+
+    /// <summary>Returns how many references similarities to so many queries have, or throws.</summary>
+    public static int NotMatrix(int length, int queryCount)
+    {
+        ArgumentOutOfRangeException.ThrowIfNegative(queryCount);
+        return queryCount == 0 && length == 0 ? 0
+            : queryCount > 0 && length % queryCount == 0 ? length / queryCount
+            : throw new ArgumentException($"similarities holds {length} numbers: expected a multiple of the {queryCount} queries.", "similarities");
+    }
+
+    /// <summary>Throws if a mask is not one kind per similarity.</summary>
+    public static void NotMask(ReadOnlySpan<PairKind> mask, int length, int referenceCount)
+    {
+        NotLength(mask.Length, length, nameof(mask), "one per similarity");
+        int bad = MemoryMarshal.AsBytes(mask).IndexOfAnyExceptInRange((byte)PairKind.Ignored, (byte)PairKind.Negative);
+        if (bad >= 0)
+        {
+            throw new ArgumentException(
+                $"mask: the pair of query {bad / referenceCount} and reference {bad % referenceCount} is {(byte)mask[bad]}: expected 0 (ignored), 1 (positive) or 2 (negative).",
+                nameof(mask));
+        }
+    }
+
+    /// <summary>Throws if an index of a list is none.</summary>
+    public static void NotIndices(ReadOnlySpan<int> list, int count, string name, string meaning)
+    {
+        int bad = count == 0 ? list.Length - 1 : list.IndexOfAnyExceptInRange(0, count - 1);
+        if (bad >= 0)
+        {
+            throw new ArgumentException($"{name}[{bad}] is {list[bad]}: expected a {meaning} from 0 to {count - 1}.", "lists");
+        }
+    }
+
+    /// <summary>The error that a pair is listed as positive and as negative.</summary>
+    public static ArgumentException ListedAsBoth(int query, int reference) =>
+        new($"The pair of query {query} and reference {reference} is listed as positive and as negative: expected one of them.", "lists");
+
+    /// <summary>Throws if excluded references are given where the pairs themselves are.</summary>
+    public static void AnyExcluded(QueryTerms terms, PairSource source)
+    {
+        if (terms.ExcludedReferences.Length > 0 && source is PairSource.Mask or PairSource.Lists)
+        {
+            throw new ArgumentException("ExcludedReferences are for labels: expected none, as the pairs that take part are given.", nameof(terms));
+        }
+    }
+
+    /// <summary>Throws if rows cannot enter a memory: of another dimension, too many, or not finite.</summary>
+    public static void NotStorable(EmbeddingBatch batch, ReadOnlySpan<bool> mask, int dimension, int count, int capacity)
+    {
+        if (batch.Dimension != dimension && batch.Count > 0)
+        {
+            throw new ArgumentException($"batch has dimension {batch.Dimension}: expected {dimension}, as the memory has.", nameof(batch));
+        }
+
+        if (count > capacity)
+        {
+            throw new ArgumentException($"batch has {count} rows to store: expected at most {capacity}, the memory's capacity.", nameof(batch));
+        }
+
+        for (int row = 0; row < batch.Count; row++)
+        {
+            NotFinite((mask.IsEmpty || mask[row]) && !IsFinite(batch, row), row, nameof(batch));
+        }
+    }
+
+    /// <summary>Throws if a row holds NaN or infinity.</summary>
+    public static void NotFinite(bool check, EmbeddingBatch batch, string name)
+    {
+        for (int row = 0; check && row < batch.Count; row++)
+        {
+            NotFinite(!IsFinite(batch, row), row, name);
+        }
+    }
+
+    private static bool IsFinite(EmbeddingBatch batch, int row) => TensorPrimitives.IsFiniteAll(batch.Rows.Slice(row * batch.Stride, batch.Dimension));
+
+    /// <summary>Throws if similarities hold NaN or infinity.</summary>
+    public static void NotFinite(bool check, ReadOnlySpan<float> similarities, int referenceCount)
+    {
+        if (check && similarities.Length > 0 && !TensorPrimitives.IsFiniteAll(similarities))
+        {
+            NotFinite(check, FirstNotFinite(similarities) / referenceCount, nameof(similarities));
+        }
+
+        static int FirstNotFinite(ReadOnlySpan<float> values)
+        {
+            int i = 0;
+            while (float.IsFinite(values[i]))
+            {
+                i++;
+            }
+
+            return i;
         }
     }
 

@@ -35,4 +35,23 @@ internal static class SimdChoice
         SimdWidth.Scalar => true,
         _ => false,
     };
+
+    /// <summary>Runs generic code on a width that <see cref="Resolve"/> gave.</summary>
+    public static TResult On<TCode, TResult>(SimdWidth width, TCode code)
+        where TCode : ISimdCode<TResult>, allows ref struct => width switch
+        {
+            SimdWidth.Vector512 => code.Run<Simd512>(),
+            SimdWidth.Vector256 => code.Run<Simd256>(),
+            SimdWidth.Vector128 => code.Run<Simd128>(),
+            SimdWidth.VectorT => code.Run<SimdT>(),
+            _ => code.Run<SimdScalar>(),
+        };
+}
+
+/// <summary>Code that is generic over the vectors.</summary>
+internal interface ISimdCode<out TResult>
+{
+    /// <summary>Runs it on one width.</summary>
+    TResult Run<TSimd>()
+        where TSimd : unmanaged, ISimd<TSimd>;
 }

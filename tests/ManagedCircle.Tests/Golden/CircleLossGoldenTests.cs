@@ -4,7 +4,7 @@ using Xunit;
 namespace ManagedCircle.Tests.Golden;
 
 /// <summary>
-/// The float engine against what other implementations computed in float64. The cases with lists of pairs are the reference's: the engine takes labels.
+/// The float engine against what other implementations computed in float64. The cases with lists of pairs are <see cref="SimilarityLossGoldenTests"/>.
 /// </summary>
 public sealed class CircleLossGoldenTests
 {

@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 
 namespace ManagedCircle.Tests.Golden;
@@ -11,14 +10,21 @@ public static class GoldenProblems
     private const string MaskedByAConstant = "the peer masks with -99999999, which such logits pass";
     private const string MeanOfInterval = "mean_of_losses_in_open_interval";
 
+    /// <summary>
+    /// A case with a peer quirk: a batch of one shifts the index of its own copy in the memory, so that the copy stays a positive. Without the exclusion
+    /// the case is reproduced in double; in float its e^-13 makes no difference.
+    /// </summary>
+    public const string OwnCopyStays = "pml/xbm/batch1_mem40/step2";
+
+    /// <summary>A case that is no loss: the mean of the logits of classes, some targets outside them.</summary>
+    public const string MeanOfLogits = "fastreid/circle_softmax/partial_targets/r37x19";
+
     /// <summary>Cases that this library answers otherwise on purpose, with the reason.</summary>
     public static IReadOnlyDictionary<string, string> LeftOut { get; } = new Dictionary<string, string>
     {
         ["pml/reducer/class_weighted/easy64x32/g1024_m0.25"] = ClassWeighted,
         ["pml/reducer/class_weighted/easy64x32/g256_m0.25"] = ClassWeighted,
-        ["pml/xbm/batch1_mem40/step2"] = "peer quirk: the row's own copy in the memory stays a positive, because the index of a batch of one is shifted",
         ["keras/labels/2p32_vs_0_function"] = "peer quirk: labels are cast to 32 bits, where 2^32 and 0 are one class",
-        ["fastreid/circle_softmax/partial_targets/r37x19"] = "no loss: the mean of all logits",
     };
 
     /// <summary>Cases with NaN or infinity in an input, and the row that the error names.</summary>
@@ -31,6 +37,9 @@ public static class GoldenProblems
         ["keras/numeric/inf_element"] = "row 1 holds",
         ["fastreid/pairwise/numeric/nan_row"] = "row 1 holds",
     };
+
+    /// <summary>Cases of a memory, each a batch and what the memory holds once the batch has entered it.</summary>
+    public static IReadOnlyList<string> OfMemory { get; } = [.. GoldenSet.Names.Where(name => name.StartsWith("pml/xbm/", StringComparison.Ordinal))];
 
     /// <summary>Cases with lists of pairs instead of labels.</summary>
     public static IReadOnlyList<string> OfPairs { get; } = [.. GoldenSet.Names.Where(name => name.StartsWith("pml/indices/", StringComparison.Ordinal))];
@@ -46,7 +55,7 @@ public static class GoldenProblems
 
     /// <summary>Cases that are a loss of labelled rows.</summary>
     public static IReadOnlyList<string> OfLabels { get; } =
-        [.. GoldenSet.Names.Where(name => !LeftOut.ContainsKey(name) && !Refused.ContainsKey(name) && !OfPairs.Contains(name))];
+        [.. GoldenSet.Names.Where(name => !LeftOut.ContainsKey(name) && !Refused.ContainsKey(name) && !OfPairs.Contains(name) && name != MeanOfLogits)];
 
     /// <summary>Cases that are a loss of labelled rows and whose gradient means something.</summary>
     public static IReadOnlyList<string> OfGradients { get; } = [.. OfLabels.Where(name => !WithoutGradient.ContainsKey(name))];
@@ -65,7 +74,7 @@ public static class GoldenProblems
 
         GoldenArray? references = inputs.RefEmb ?? inputs.ClassWeight;
         bool excludes = golden.Params.RemoveDiagonal is { ValueKind: JsonValueKind.String } removes
-            && removes.GetString()!.StartsWith("self comparisons", StringComparison.Ordinal);
+            && removes.GetString()!.StartsWith("self comparisons", StringComparison.Ordinal) && golden.Name != OwnCopyStays;
         return new()
         {
             Options = options,

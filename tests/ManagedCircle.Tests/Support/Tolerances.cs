@@ -97,6 +97,27 @@ public static partial class Tolerances
     /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
     public const double OfThePeersFloat = 6;
 
+    /// <summary>
+    /// What the engine promises of the logit of a given similarity: 6e-7 gamma times the product of the largest terms of weight and s - D, which are
+    /// |s| + |O| and |s| + |D| (a constant weight is 1).
+    /// </summary>
+    public static double LogitOfSimilarity(CircleLossOptions options, double largestSimilarity)
+    {
+        double optimum = Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum));
+        double margin = Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin));
+        double weight = options.Weighting == PairWeighting.Constant ? 1 : largestSimilarity + optimum;
+        return 6e-7 * options.Gamma * weight * (largestSimilarity + margin);
+    }
+
+    /// <summary>A few roundings to float after the logits: of log-sum-exp, softplus and reduction.</summary>
+    public const double FewFloatRoundings = 2e-6;
+
+    /// <summary>Below this, floats are subnormal: a loss is a few of them off.</summary>
+    public const double SubnormalInFloat = 1e-37;
+
+    /// <summary>What class-level Circle loss promises of cross-entropy over its logits, times max(1, L).</summary>
+    public const double CrossEntropy = 1e-6;
+
     /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
     public static readonly double VanishingInFloat = Math.Pow(2, -148);
 

@@ -1,4 +1,4 @@
-namespace ManagedCircle.Reference;
+namespace ManagedCircle;
 
 /// <summary>What a query and a reference are to each other.</summary>
 public enum PairKind : byte

@@ -1,0 +1,102 @@
+using System.Runtime.CompilerServices;
+using ManagedCircle.Engine;
+using ManagedCircle.Simd;
+
+namespace ManagedCircle.Kernels;
+
+/// <summary>The two passes over the pairs of one query, each pair with a kind of its own: similarities to sums of e^logit, and to dL/ds.</summary>
+/// <remarks>
+/// A row has 64 running sums side by side on every width of vector, and they are added up in one order, so that every width gives the same bits.
+/// Similarities may be any numbers: the terms clamp them as for rows taken as they are.
+/// </remarks>
+internal static unsafe class PairRow
+{
+    /// <summary>Columns that are taken at once; rows are padded to whole multiples of it with pairs that take no part.</summary>
+    public const int Width = 4 * Layout.SumLanes;
+
+    /// <summary>value rounded up to whole multiples of <see cref="Width"/>.</summary>
+    public static int Padded(int value) => (value + Width - 1) / Width * Width;
+
+    /// <summary>Writes the sums of e^logit of a row's positives and negatives.</summary>
+    /// <param name="similarities">Shape [columns].</param>
+    /// <param name="kinds">A <see cref="PairKind"/> for each, as 32-bit integers, shape [columns].</param>
+    /// <param name="columns">A multiple of <see cref="Width"/>.</param>
+    /// <param name="pairTerms">The loss's constants.</param>
+    /// <param name="sums">Receives one sum each.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [SkipLocalsInit]
+    public static void Accumulate<TSimd>(float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums sums)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        float* memory = stackalloc float[4 * Width];
+        RunningSums lanes = new() { PositiveSums = memory, PositiveExponents = memory + Width, NegativeSums = memory + (2 * Width), NegativeExponents = memory + (3 * Width) };
+        lanes.Clear(Width, PairTerms.EmptyExponent);
+        PairTerms<TSimd, PairForm<Yes, No, No>> terms = new(pairTerms);
+        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+        for (int start = 0; start < columns; start += Width)
+        {
+            for (int lane = 0; lane < Layout.SumLanes; lane += TSimd.Lanes)
+            {
+                Four<TSimd> kind = Four<TSimd>.Load((float*)kinds + start + lane, Layout.SumLanes);
+                Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
+                Four<TSimd> similarity = Four<TSimd>.Load(similarities + start + lane, Layout.SumLanes);
+                Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out _);
+                LogSumExpTile.AddInMemory<TSimd, RowEnd>(
+                    term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.NegativeSums + lane, lanes.NegativeExponents + lane, Layout.SumLanes, null, null);
+                if (positive.Any)
+                {
+                    LogSumExpTile.AddInMemory<TSimd, RowEnd>(
+                        term & positive, Four<TSimd>.Select(positive, exponent, empty), lanes.PositiveSums + lane, lanes.PositiveExponents + lane, Layout.SumLanes, null, null);
+                }
+            }
+        }
+
+        int half = Width / 2;
+        for (; half >= Simd128.Lanes; half /= 2)
+        {
+            LogSumExpTile.Merge<Simd128>(lanes.From(half), lanes, half);
+        }
+
+        for (; half > 0; half /= 2)
+        {
+            LogSumExpTile.Merge<SimdScalar>(lanes.From(half), lanes, half);
+        }
+
+        // The larger of two exponents may drop one that is NaN; a sum does not.
+        *sums.PositiveSums = *lanes.PositiveSums;
+        *sums.PositiveExponents = *lanes.PositiveExponents + (*lanes.PositiveSums - *lanes.PositiveSums);
+        *sums.NegativeSums = *lanes.NegativeSums;
+        *sums.NegativeExponents = *lanes.NegativeExponents + (*lanes.NegativeSums - *lanes.NegativeSums);
+    }
+
+    /// <summary>Writes dL/ds of a row's pairs, and 0 where there is no pair; <see cref="PairGradientTile"/> has the formula.</summary>
+    /// <param name="similarities">Shape [columns].</param>
+    /// <param name="kinds">A <see cref="PairKind"/> for each, as 32-bit integers, shape [columns].</param>
+    /// <param name="columns">A multiple of <see cref="Width"/>.</param>
+    /// <param name="pairTerms">The loss's constants.</param>
+    /// <param name="coefficients">The query's coefficients: m in the sums' place, e in the exponents'.</param>
+    /// <param name="destination">Receives dL/ds, shape [columns]; may be the similarities.</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void Gradient<TSimd, TAttached>(float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums coefficients, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TAttached : struct, IFlag
+    {
+        PairTerms<TSimd, PairForm<Yes, No, TAttached>> terms = new(pairTerms);
+        TSimd ofPositives = TSimd.Broadcast(*coefficients.PositiveSums), ofNegatives = TSimd.Broadcast(*coefficients.NegativeSums);
+        TSimd positiveExponent = TSimd.Broadcast(*coefficients.PositiveExponents), negativeExponent = TSimd.Broadcast(*coefficients.NegativeExponents);
+        for (int start = 0; start < columns; start += 4 * TSimd.Lanes)
+        {
+            Four<TSimd> kind = Four<TSimd>.Load((float*)kinds + start, TSimd.Lanes);
+            Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
+            Four<TSimd> similarity = Four<TSimd>.Load(similarities + start, TSimd.Lanes);
+            Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out Four<TSimd> slope);
+            Four<TSimd> power = Four<TSimd>.PowerOfTwo(exponent + Four<TSimd>.Select(positive, positiveExponent, negativeExponent));
+            Four<TSimd> value = Four<TSimd>.Select(positive, ofPositives, ofNegatives) * power * (term * slope);
+            (value & (positive | negative)).Store(destination + start, TSimd.Lanes);
+        }
+    }
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static Four<TSimd> Are<TSimd>(Four<TSimd> kinds, PairKind kind)
+        where TSimd : unmanaged, ISimd<TSimd> => Four<TSimd>.EqualBits(kinds, TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)kind)));
+}

@@ -1,0 +1,71 @@
+using ManagedCircle.Engine;
+
+namespace ManagedCircle;
+
+/// <summary>Counts and means over the pairs of one kind.</summary>
+/// <param name="Count">How many pairs there are.</param>
+/// <param name="MeanSimilarity">The mean of their similarities, before the clamp; NaN without pairs.</param>
+/// <param name="MeanWeight">The mean of their weights (the paper's alpha); NaN without pairs.</param>
+/// <param name="ZeroWeightShare">The share of them whose weight is 0: pairs beyond their optimum, which have no gradient; NaN without pairs.</param>
+public readonly record struct PairSummary(long Count, double MeanSimilarity, double MeanWeight, double ZeroWeightShare);
+
+/// <summary>What people plot to see training: the pairs of a batch, how similar they are, and how much weight they have.</summary>
+/// <param name="QueryCount">How many queries took part.</param>
+/// <param name="ValidCount">How many of them have a positive and a negative; for a whole-batch loss 1 or 0.</param>
+/// <param name="Positives">Over all positive pairs.</param>
+/// <param name="Negatives">Over all negative pairs.</param>
+/// <remarks>
+/// The pairs are those of the loss with the same options: in a batch against itself each counts for both of its ends, and for a whole-batch loss once. It is a computation of its
+/// own, of about a forward pass: a loss that is not asked for it does no work for it. Sums are in double, in one fixed order.
+/// </remarks>
+public readonly record struct PairStatistics(int QueryCount, int ValidCount, PairSummary Positives, PairSummary Negatives)
+{
+    /// <summary>The share of all pairs whose weight is 0; NaN without pairs.</summary>
+    public double ZeroWeightShare =>
+        (Share(Positives) + Share(Negatives)) / (Positives.Count + Negatives.Count);
+
+    /// <summary>Summarises the pairs of a batch against itself.</summary>
+    /// <param name="options">The choices of the loss.</param>
+    /// <param name="batch">The rows, each a query and a reference.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or a row holds NaN or infinity.</exception>
+    /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
+    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch)
+    {
+        ThrowIf.NotFinite(ThrowIf.Invalid(options).CheckInputs, batch, "rows");
+        return PairTally.Of(options, batch, batch, self: true, default);
+    }
+
+    /// <summary>Summarises the pairs of queries and references.</summary>
+    /// <param name="options">The choices of the loss.</param>
+    /// <param name="queries">The queries.</param>
+    /// <param name="references">What they are compared with.</param>
+    /// <param name="excludedReferences">As <see cref="QueryTerms.ExcludedReferences"/>.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, a shape does not match, or a row holds NaN or infinity.</exception>
+    /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
+    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, ReadOnlySpan<int> excludedReferences = default)
+    {
+        ThrowIf.Unlike(queries, references);
+        ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);
+        ThrowIf.NotFinite(options.CheckInputs, queries, nameof(queries));
+        ThrowIf.NotFinite(options.CheckInputs, references, nameof(references));
+        return PairTally.Of(options, queries, references, self: false, excludedReferences);
+    }
+
+    /// <summary>Summarises the pairs of similarities.</summary>
+    /// <param name="options">The choices of the loss.</param>
+    /// <param name="batch">The similarities and what their pairs are.</param>
+    /// <param name="excludedReferences">As <see cref="QueryTerms.ExcludedReferences"/>.</param>
+    /// <exception cref="ArgumentException">
+    /// An option is out of its range, a shape does not match, a row holds NaN or infinity, or a pair is listed as positive and as negative.
+    /// </exception>
+    public static PairStatistics Of(CircleLossOptions options, SimilarityBatch batch, ReadOnlySpan<int> excludedReferences = default)
+    {
+        QueryTerms terms = new() { ExcludedReferences = excludedReferences };
+        ThrowIf.AnyExcluded(terms, batch.Source);
+        ThrowIf.NotTerms(terms, ThrowIf.Invalid(options), batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
+        ThrowIf.NotFinite(options.CheckInputs, batch.Similarities, batch.ReferenceCount);
+        return PairTally.Of(options, batch, excludedReferences);
+    }
+
+    private static double Share(PairSummary pairs) => pairs.Count == 0 ? 0 : pairs.ZeroWeightShare * pairs.Count;
+}
