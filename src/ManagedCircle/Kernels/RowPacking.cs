@@ -82,10 +82,10 @@ internal static unsafe class RowPacking
             }
 
             // 1 / norm would be subnormal, and inexact, for rows beyond 1e38: those shrink on the way.
-            float shrink = norm > SafeHigh ? Shrink : 1;
+            float shrink = normalize && norm > SafeHigh ? Shrink : 1;
             float inverse = !normalize ? 1 : norm == 0 ? 0 : (float)(1 / (Math.Max(norm, NormFloor) * shrink));
             packed.InverseNorms[first + row] = inverse * shrink;
-            TSimd factor = TSimd.Broadcast(normalize ? shrink : 1), scale = TSimd.Broadcast(inverse);
+            TSimd factor = TSimd.Broadcast(shrink), scale = TSimd.Broadcast(inverse);
             float* slice = packed.Slice(0, first + row);
             for (int start = 0; start < dimension; start += Layout.Pack, slice += packed.SliceStride)
             {
