@@ -1,0 +1,70 @@
+using System.Diagnostics;
+using System.Globalization;
+using System.Runtime.InteropServices;
+using ManagedCircle.Cli.Benchmark;
+
+namespace ManagedCircle.Benchmarks.Peers;
+
+/// <summary>What one process measured of one peer.</summary>
+/// <remarks>
+/// Times are in ms a call, memory in bytes. Peer is a name, and after an @ how its process was set up; Share is the median share of the threads' peak at the clock of the moment;
+/// OwnRss is the part of PeakRss beyond what the process had with the libraries loaded and the inputs made.
+/// </remarks>
+internal sealed record Measurement(
+    string Peer, int N, int D, int Threads, int Repeat, double Median, double Min, double Max, double Share, double Gflops, long PeakRss, long OwnRss, double Loss, string Note, string Runtime)
+{
+    // The small problem that must come out right before any time is taken.
+    private const int CheckedRows = 203;
+
+    private static readonly double LeastMilliseconds = 2;
+
+    public static Measurement Of(string peer, int n, int d, int threads, int repeat)
+    {
+        using (IPeer small = Peers.Create(peer, new Problem(CheckedRows, d), threads))
+        {
+            small.Run();
+            small.Check();
+        }
+
+        Problem problem = new(n, d);
+        GC.Collect();
+        long before = Memory("VmRSS");
+        File.WriteAllText("/proc/self/clear_refs", "5");
+        using IPeer measured = Peers.Create(peer, problem, threads);
+        double loss = measured.Run();
+        long start = Stopwatch.GetTimestamp();
+        measured.Run();
+        int calls = (int)Math.Clamp(LeastMilliseconds / Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1, 10000);
+        for (int i = 0; i < Math.Min(20 * calls, 1000) && Stopwatch.GetElapsedTime(start).TotalMilliseconds < 100; i++)
+        {
+            measured.Run();
+        }
+
+        double[] times = new double[repeat], shares = new double[repeat];
+        for (int i = 0; i < repeat; i++)
+        {
+            double peak = PeakFlops.Measure(OwnWidth) * threads;
+            start = Stopwatch.GetTimestamp();
+            for (int call = 0; call < calls; call++)
+            {
+                measured.Run();
+            }
+
+            times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds / calls;
+            shares[i] = measured.Flops / times[i] / 1e6 / peak;
+        }
+
+        long most = Memory("VmHWM");
+        measured.Check();
+        Array.Sort(times);
+        Array.Sort(shares);
+        double median = times[repeat / 2];
+        return new Measurement(
+            peer, n, d, threads, repeat, median, times[0], times[^1], shares[repeat / 2], measured.Flops / median / 1e6, most, most - before, loss, measured.Note, RuntimeInformation.FrameworkDescription);
+    }
+
+    private static SimdWidth OwnWidth { get; } = new CosineSimilarity().SimdWidth;
+
+    private static long Memory(string name) =>
+        1024 * long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+}

@@ -1,0 +1,111 @@
+#!/usr/bin/env bash
+# ManagedCircle beside what a user would pick instead: tables and plots into bench/results/<cpu>/. --quick is done within 5 minutes.
+# BENCH_RUN goes before every measurement: BENCH_RUN="chrt -f 10 taskset -c 0,1" keeps a busy machine's other work out of the times.
+set -uo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
+[ "$#" -eq 0 ] || [ "$*" = --quick ] || { echo "usage: tools/bench.sh [--quick]" >&2; exit 2; }
+quick=${1:-}
+[ "$(uname -s -m)" = "Linux x86_64" ] || { echo "the peers' process memory and libraries are Linux x64's: nothing to measure here" >&2; exit 1; }
+
+project=bench/ManagedCircle.Benchmarks.Peers
+dotnet build -c Release -v quiet "$project" || exit 1
+bin=$PWD/$project/bin/Release/net10.0/linux-x64
+program=$bin/ManagedCircle.Benchmarks.Peers
+
+cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)
+results=bench/results/$(echo "$cpu" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9' '-' | sed 's/-$//')
+lines=$(mktemp)
+trap 'rm -f "$lines"' EXIT
+failed=0
+
+# measure PEER N D THREADS REPEAT [NAME=VALUE ...]: one line of JSON, or the reason why there is none.
+measure() {
+  local peer=$1 n=$2 d=$3 threads=$4 repeat=$5
+  shift 5
+  echo "$peer ($n, $d), $threads threads" >&2
+  # shellcheck disable=SC2086 # BENCH_RUN is a command with its arguments.
+  env -u OPENBLAS_CORETYPE -u OPENBLAS_L2_SIZE "$@" ${BENCH_RUN:-} "$program" measure "$peer" "$n" "$d" "$threads" "$repeat" >>"$lines" || failed=$((failed + 1))
+}
+
+# TorchSharp 0.107.0's wrapper needs libstdc++ 13 (GLIBCXX_3.4.32) for one empty function. Where the C++ library is older, as in Debian 12, the need in the build's copy is made
+# weak and the function is preloaded.
+preload=
+torch=yes
+try_torch() { env LD_PRELOAD="$preload" "$program" measure torch-product 64 16 1 1 >/dev/null 2>&1; }
+c_library() { echo "$2" | gcc -shared -fPIC -x c - -o "$1" 2>/dev/null; }
+if ! ldconfig -p | sed -n 's/.*libstdc++\.so\.6 .*x86-64.*=> //p' | head -1 | xargs grep -q GLIBCXX_3.4.32; then
+  "$program" weaken "$bin/libLibTorchSharp.so" GLIBCXX_3.4.32
+  if c_library "$bin/libiosinit.so" 'void _ZSt21ios_base_library_initv(void) { }'; then
+    preload=$bin/libiosinit.so
+  fi
+fi
+try_torch || { torch=no; echo "left out: PyTorch, whose library does not load here (C++ library older than GCC 13's, and no gcc?)" >&2; }
+ceiling=no
+c_library "$bin/libmklcheck.so" 'int mkl_serv_intel_cpu_true(void) { return 1; }' && ceiling=yes
+openblas=no
+ldconfig -p | grep -q 'libopenblas\.so\.0' && openblas=yes
+[ "$openblas" = yes ] || "$program" measure openblas-product 64 16 1 1 >/dev/null 2>&1 && openblas=yes
+[ "$openblas" = yes ] || echo "left out: OpenBLAS (Debian's libopenblas0-pthread)" >&2
+
+tuned=GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=17179869184:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
+
+# losses N D THREADS REPEAT SLOW_REPEAT
+losses() {
+  measure managedcircle "$1" "$2" "$3" "$4"
+  measure managedcircle-keras "$1" "$2" "$3" "$4"
+  [ "$1" -lt 4096 ] || measure managedcircle-24mb "$1" "$2" "$3" "$4"
+  [ "$3" -gt 1 ] || measure textbook "$1" "$2" "$3" "$5"
+  if [ "$torch" = yes ]; then
+    local way
+    for way in pml keras hand; do
+      measure "torch-$way" "$1" "$2" "$3" "$5" LD_PRELOAD="$preload"
+      measure "torch-$way@tuned" "$1" "$2" "$3" "$5" LD_PRELOAD="$preload" "$tuned"
+    done
+    [ "$ceiling" = no ] || measure torch-hand@ceiling "$1" "$2" "$3" "$5" LD_PRELOAD="$preload $bin/libmklcheck.so" "$tuned"
+  fi
+}
+
+# products N D THREADS REPEAT
+products() {
+  measure managedcircle-product "$@"
+  measure onnxruntime-product "$@"
+  measure onnxruntime-transposed-product "$@"
+  if [ "$openblas" = yes ]; then
+    measure openblas-product "$@"
+    ! grep -q avx512f /proc/cpuinfo || measure openblas-product@avx512 "$@" OPENBLAS_CORETYPE=SkylakeX
+  fi
+  if [ "$torch" = yes ]; then
+    measure torch-product "$@" LD_PRELOAD="$preload"
+    [ "$ceiling" = no ] || measure torch-product@ceiling "$@" LD_PRELOAD="$preload $bin/libmklcheck.so" "$tuned"
+  fi
+  [ "$3" -gt 1 ] || measure numsharp-product "$@"
+  measure managedcircle-self-product "$@"
+}
+
+started=$(date +%s)
+for threads in 1 2; do
+  if [ -n "$quick" ]; then
+    losses 256 128 "$threads" 15 9
+    losses 1024 128 "$threads" 15 9
+    losses 4096 128 "$threads" 9 3
+    products 1024 512 "$threads" 15
+    products 4096 128 "$threads" 9
+  else
+    for n in 16 64 256 512 1024 2048 4096; do losses "$n" 128 "$threads" 25 7; done
+    losses 1024 512 "$threads" 25 11
+    losses 1000 127 "$threads" 25 11
+    for size in "64 128" "256 128" "1024 128" "1024 512" "4096 128" "1000 127"; do
+      # shellcheck disable=SC2086 # two numbers
+      products $size "$threads" 25
+    done
+    measure mathnet-product 1024 128 "$threads" 3
+  fi
+done
+echo "measured in $(($(date +%s) - started)) s" >&2
+
+commit=$(git rev-parse --short HEAD)$([ -z "$(git status --porcelain -- src)" ] || echo ", with changes")
+"$program" report "$lines" "$results" "CPU=$cpu, $(nproc) cores" "commit=$commit" "date=$(date -u +%F)" "by=tools/bench.sh${quick:+ $quick}${BENCH_RUN:+, under $BENCH_RUN}" || exit 1
+cp "$lines" "$results/measurements.jsonl"
+tools/check-results.sh --write
+[ "$failed" -eq 0 ] || { echo "$failed measurements failed" >&2; exit 1; }
