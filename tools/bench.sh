@@ -44,8 +44,7 @@ try_torch || { torch=no; echo "left out: PyTorch, whose library does not load he
 ceiling=no
 c_library "$bin/libmklcheck.so" 'int mkl_serv_intel_cpu_true(void) { return 1; }' && ceiling=yes
 openblas=no
-ldconfig -p | grep -q 'libopenblas\.so\.0' && openblas=yes
-[ "$openblas" = yes ] || "$program" measure openblas-product 64 16 1 1 >/dev/null 2>&1 && openblas=yes
+"$program" measure openblas-product 64 16 1 1 >/dev/null 2>&1 && openblas=yes
 [ "$openblas" = yes ] || echo "left out: OpenBLAS (Debian's libopenblas0-pthread)" >&2
 
 tuned=GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=17179869184:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
@@ -80,6 +79,7 @@ products() {
     [ "$ceiling" = no ] || measure torch-product@ceiling "$@" LD_PRELOAD="$preload $bin/libmklcheck.so" "$tuned"
   fi
   [ "$3" -gt 1 ] || measure numsharp-product "$@"
+  [ "$1" -gt 1024 ] || measure mathnet-product "$1" "$2" "$3" 3
   measure managedcircle-self-product "$@"
 }
 
@@ -88,7 +88,7 @@ for threads in 1 2; do
   if [ -n "$quick" ]; then
     losses 256 128 "$threads" 15 9
     losses 1024 128 "$threads" 15 9
-    losses 4096 128 "$threads" 9 3
+    losses 4096 128 "$threads" 9 5
     products 1024 512 "$threads" 15
     products 4096 128 "$threads" 9
   else
@@ -99,7 +99,6 @@ for threads in 1 2; do
       # shellcheck disable=SC2086 # two numbers
       products $size "$threads" 25
     done
-    measure mathnet-product 1024 128 "$threads" 3
   fi
 done
 echo "measured in $(($(date +%s) - started)) s" >&2

@@ -16,7 +16,11 @@ internal sealed record Measurement(
     // The small problem that must come out right before any time is taken.
     private const int CheckedRows = 203;
 
-    private static readonly double LeastMilliseconds = 2;
+    // A run is as many calls as take this long.
+    private const double LeastMilliseconds = 2;
+
+    // The runtime compiles managed code in full only after it has run for a few tenths of a second, and peers are managed too.
+    private const double WarmUpMilliseconds = 700;
 
     public static Measurement Of(string peer, int n, int d, int threads, int repeat)
     {
@@ -35,7 +39,7 @@ internal sealed record Measurement(
         long start = Stopwatch.GetTimestamp();
         measured.Run();
         int calls = (int)Math.Clamp(LeastMilliseconds / Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1, 10000);
-        for (int i = 0; i < Math.Min(20 * calls, 1000) && Stopwatch.GetElapsedTime(start).TotalMilliseconds < 100; i++)
+        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmUpMilliseconds)
         {
             measured.Run();
         }

@@ -9,7 +9,7 @@ internal sealed class OwnLoss(Problem problem, CircleLossOptions options, Execut
     private readonly float[] gradient = new float[problem.Rows.Length];
     private double value;
 
-    public string Note => $"{loss.SimdWidth}, workspace {loss.WorkspaceBytes / 1e6:F1} MB".ToLowerInvariant();
+    public string Note => $"{loss.SimdWidth}, workspace {loss.WorkspaceBytes / 1e6:F1} MB";
 
     public double Flops => 3.0 * problem.N * problem.N * problem.D;
 
@@ -46,7 +46,7 @@ internal sealed class OwnProduct(Problem problem, bool self, int threads) : IPee
     private readonly CosineSimilarity similarity = new(new ExecutionOptions { Threads = threads });
     private readonly float[] right = [.. problem.Rows], product = new float[problem.N * problem.N];
 
-    public string Note => $"{similarity.SimdWidth}".ToLowerInvariant();
+    public string Note => $"{similarity.SimdWidth}";
 
     public double Flops => 2.0 * problem.N * problem.N * problem.D;
 

@@ -107,7 +107,7 @@ internal sealed unsafe class OpenBlasProduct : IPeer
         this.problem = problem;
         gemm = (delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)NativeLibrary.GetExport(library, "cblas_sgemm");
         ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "openblas_set_num_threads"))(threads);
-        Note = $"OpenBLAS' {Answer("openblas_get_corename")} kernel, {Answer("openblas_get_config")}";
+        Note = $"{string.Join(' ', Answer("openblas_get_config").Split(' ').Take(2))}, {Answer("openblas_get_corename")} kernel";
         right = [.. problem.Rows];
         product = new float[problem.N * problem.N];
     }

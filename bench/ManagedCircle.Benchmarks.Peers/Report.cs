@@ -44,7 +44,7 @@ internal static class Report
         Directory.CreateDirectory(directory);
         File.WriteAllText(Path.Combine(directory, "losses.md"), Losses(losses, head));
         File.WriteAllText(Path.Combine(directory, "products.md"), Products(products, head));
-        File.WriteAllText(Path.Combine(directory, "summary.md"), Summary(losses));
+        File.WriteAllText(Path.Combine(directory, "summary.md"), Summary(losses, all));
         Plots.Write(losses, products, directory);
     }
 
@@ -128,8 +128,8 @@ internal static class Report
         }
     }
 
-    // The README's table: one thread, one column for each size.
-    private static string Summary(Measurement[] losses)
+    // The README's table: one thread, one column for each size; and in a sentence every peer that is faster somewhere, where it is so the most.
+    private static string Summary(Measurement[] losses, Measurement[] all)
     {
         Measurement[] shown = [.. losses.Where(static m => m.Threads == 1 && m.Peer is not (OwnKeras or "managedcircle-24mb"))];
         (int N, int D)[] sizes = [.. new[] { (256, 128), (1024, 128), (4096, 128) }.Where(size => shown.Any(m => (m.N, m.D) == size))];
@@ -149,6 +149,9 @@ internal static class Report
             text.Append(largest is null ? " |\n" : Text($" {largest.OwnRss / 1e6:F0} |\n"));
         }
 
+        string[] faster = [.. all.Where(m => !IsOwn(m) && Ratio(m, all) < 1).GroupBy(Name).Select(peer => peer.MinBy(m => Ratio(m, all))!)
+            .Select(m => Text($"{Name(m)} ({(IsProduct(m) ? "product" : "loss")}, {Ratio(m, all):F2} of ManagedCircle's time at ({m.N}, {m.D}), {Threads(m.Threads)})"))];
+        text.Append(faster.Length == 0 ? "\nNo peer is faster, in the loss or in the similarity product.\n" : $"\nFaster than ManagedCircle somewhere: {string.Join("; ", faster)}.\n");
         return text.ToString();
     }
 
