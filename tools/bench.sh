@@ -1,11 +1,13 @@
 #!/usr/bin/env bash
-# ManagedCircle beside what a user would pick instead: tables and plots into bench/results/<cpu>/. --quick is done within 5 minutes.
+# ManagedCircle beside what a user would pick instead: tables and plots into bench/results/<cpu>/. --quick is done within 5 minutes; --scaling measures growth with N alone.
 # BENCH_RUN goes before every measurement: BENCH_RUN="chrt -f 10 taskset -c 0,1" keeps a busy machine's other work out of the times.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 export DOTNET_CLI_TELEMETRY_OPTOUT=1 DOTNET_NOLOGO=1 MSBUILDDISABLENODEREUSE=1
-[ "$#" -eq 0 ] || [ "$*" = --quick ] || { echo "usage: tools/bench.sh [--quick]" >&2; exit 2; }
-quick=${1:-}
+case "$*" in
+  '' | --quick | --scaling) mode=$* ;;
+  *) echo "usage: tools/bench.sh [--quick | --scaling]" >&2; exit 2 ;;
+esac
 [ "$(uname -s -m)" = "Linux x86_64" ] || { echo "the peers' process memory and libraries are Linux x64's: nothing to measure here" >&2; exit 1; }
 
 project=bench/ManagedCircle.Benchmarks.Peers
@@ -83,28 +85,55 @@ products() {
   measure managedcircle-self-product "$@"
 }
 
-started=$(date +%s)
-for threads in 1 2; do
-  if [ -n "$quick" ]; then
-    losses 256 128 "$threads" 15 9
-    losses 1024 128 "$threads" 15 9
-    losses 4096 128 "$threads" 9 5
-    products 1024 512 "$threads" 15
-    products 4096 128 "$threads" 9
-  else
-    for n in 16 64 256 512 1024 2048 4096; do losses "$n" 128 "$threads" 25 7; done
-    losses 1024 512 "$threads" 25 11
-    losses 1000 127 "$threads" 25 11
-    for size in "64 128" "256 128" "1024 128" "1024 512" "4096 128" "1000 127"; do
-      # shellcheck disable=SC2086 # two numbers
-      products $size "$threads" 25
-    done
-  fi
-done
-echo "measured in $(($(date +%s) - started)) s" >&2
+# write VERB FILE: tables and plots of the lines measured, and the lines beside them.
+write() {
+  local commit
+  commit=$(git rev-parse --short HEAD)$([ -z "$(git status --porcelain -- src)" ] || echo ", with changes")
+  mkdir -p "$results"
+  "$program" "$1" "$lines" "$results" "CPU=$cpu, $(nproc) cores" "commit=$commit" "date=$(date -u +%F)" "by=tools/bench.sh${mode:+ $mode}${BENCH_RUN:+, under $BENCH_RUN}" || exit 1
+  cat "$lines" >"$results/$2"
+  : >"$lines"
+}
 
-commit=$(git rev-parse --short HEAD)$([ -z "$(git status --porcelain -- src)" ] || echo ", with changes")
-"$program" report "$lines" "$results" "CPU=$cpu, $(nproc) cores" "commit=$commit" "date=$(date -u +%F)" "by=tools/bench.sh${quick:+ $quick}${BENCH_RUN:+, under $BENCH_RUN}" || exit 1
-cp "$lines" "$results/measurements.jsonl"
-tools/check-results.sh --write
+# Each as far as 12 GB and half a minute go.
+scaling() {
+  local n
+  for n in 256 512 1024 2048 4096 8192 16384 32768 65536; do
+    measure managedcircle "$n" 128 1 3
+    [ "$n" -gt 16384 ] || measure textbook "$n" 128 1 1
+    [ "$torch" = no ] || [ "$n" -gt 8192 ] || measure torch-pml "$n" 128 1 1 LD_PRELOAD="$preload"
+    [ "$torch" = no ] || [ "$n" -gt 8192 ] || measure torch-keras "$n" 128 1 1 LD_PRELOAD="$preload"
+    [ "$torch" = no ] || [ "$n" -gt 16384 ] || measure torch-hand "$n" 128 1 1 LD_PRELOAD="$preload"
+  done
+  write scaling scaling.jsonl
+}
+
+# losses_and_products: the sizes of the field.
+losses_and_products() {
+  local threads n size
+  for threads in 1 2; do
+    if [ "$mode" = --quick ]; then
+      losses 256 128 "$threads" 15 9
+      losses 1024 128 "$threads" 15 9
+      losses 4096 128 "$threads" 9 5
+      products 1024 512 "$threads" 15
+      products 4096 128 "$threads" 9
+    else
+      for n in 16 64 256 512 1024 2048 4096; do losses "$n" 128 "$threads" 25 7; done
+      losses 1024 512 "$threads" 25 11
+      losses 1000 127 "$threads" 25 11
+      for size in "64 128" "256 128" "1024 128" "1024 512" "4096 128" "1000 127"; do
+        # shellcheck disable=SC2086 # two numbers
+        products $size "$threads" 25
+      done
+    fi
+  done
+  write report measurements.jsonl
+  tools/check-results.sh --write
+}
+
+started=$(date +%s)
+[ "$mode" = --scaling ] || losses_and_products
+[ "$mode" = --quick ] || scaling
+echo "measured in $(($(date +%s) - started)) s" >&2
 [ "$failed" -eq 0 ] || { echo "$failed measurements failed" >&2; exit 1; }

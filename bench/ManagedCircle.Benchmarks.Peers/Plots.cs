@@ -18,9 +18,15 @@ internal static class Plots
     public static void Write(Measurement[] losses, Measurement[] products, string directory)
     {
         Measurement[] shown = [.. losses.Where(static m => m.Threads == 1 && m.D == 128 && m.Peer != "managedcircle-keras" && !m.Peer.EndsWith("@tuned", StringComparison.Ordinal))];
-        Save(AgainstRows("Loss and gradient, D = 128, one thread", "ms", shown, static m => m.Median), directory, "time.svg");
+        Save(AgainstRows("Loss and gradient, D = 128, one thread", "ms", [.. shown.Where(static m => m.Peer != "managedcircle-24mb")], static m => m.Median), directory, "time.svg");
         Save(AgainstRows("Memory beyond inputs, D = 128, one thread", "MB", shown, static m => m.OwnRss / 1e6), directory, "memory.svg");
         Save(Shares([.. products.Where(static m => m.Threads == 1)]), directory, "share.svg");
+    }
+
+    public static void WriteScaling(Measurement[] losses, string directory)
+    {
+        Save(AgainstRows("Loss and gradient, D = 128, one thread", "ms", losses, static m => m.Median), directory, "scaling-time.svg");
+        Save(AgainstRows("Memory beyond inputs, D = 128, one thread", "MB", losses, static m => m.OwnRss / 1e6), directory, "scaling-memory.svg");
     }
 
     private static PlotModel AgainstRows(string title, string unit, Measurement[] measurements, Func<Measurement, double> value)
@@ -74,6 +80,16 @@ internal static class Plots
     private static void Save(PlotModel plot, string directory, string name)
     {
         using FileStream file = File.Create(Path.Combine(directory, name));
-        new SvgExporter { Width = 900, Height = 620 }.Export(plot, file);
+        new SvgExporter { Width = 900, Height = 620, TextMeasurer = new BrowserText() }.Export(plot, file);
+    }
+
+    // OxyPlot measures text as printers set it, in points and narrow letters; browsers take pixels and the letters they have, up to half as wide again.
+    private sealed class BrowserText() : PdfRenderContext(900, 620, OxyColors.White)
+    {
+        public override OxySize MeasureText(string text, string fontFamily, double fontSize, double fontWeight)
+        {
+            OxySize size = base.MeasureText(text, fontFamily, fontSize, fontWeight);
+            return new OxySize(1.5 * size.Width, 1.35 * size.Height);
+        }
     }
 }

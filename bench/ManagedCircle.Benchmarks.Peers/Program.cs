@@ -6,6 +6,7 @@ const string Usage = """
     usage: measure PEER N D THREADS REPEAT     one JSON line, or an error where the peer's answer is wrong
            weaken LIBRARY VERSION              make a library's need for a symbol version weak
            report MEASUREMENTS DIRECTORY KEY=VALUE...
+           scaling MEASUREMENTS DIRECTORY KEY=VALUE...
                                                tables and plots of lines of measurements; the pairs head each table
     """;
 
@@ -21,7 +22,10 @@ try
             Console.WriteLine($"{WeakVersion.Mark(library, version)} needs of {version} in {Path.GetFileName(library)} are weak now");
             return 0;
         case ["report", string measurements, string directory, .. string[] facts]:
-            Report.Write([.. File.ReadLines(measurements).Select(line => JsonSerializer.Deserialize<Measurement>(line, json)!)], directory, facts);
+            Report.Write(Read(measurements), directory, facts);
+            return 0;
+        case ["scaling", string measurements, string directory, .. string[] facts]:
+            Scaling.Write(Read(measurements), directory, facts);
             return 0;
         default:
             Console.Error.WriteLine(Usage);
@@ -34,5 +38,7 @@ catch (Exception reason) when (reason is DisagreementException or DllNotFoundExc
     Console.Error.WriteLine($"{string.Join(' ', args)}: {reason.Message}");
     return 1;
 }
+
+Measurement[] Read(string path) => [.. File.ReadLines(path).Select(line => JsonSerializer.Deserialize<Measurement>(line, json)!)];
 
 static int Number(string text) => int.Parse(text, CultureInfo.InvariantCulture);

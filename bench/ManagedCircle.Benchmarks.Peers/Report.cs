@@ -40,13 +40,17 @@ internal static class Report
     {
         Measurement[] all = [.. lines.Reverse().DistinctBy(static m => (m.Peer, m.N, m.D, m.Threads)).Reverse()];
         Measurement[] losses = [.. all.Where(static m => !IsProduct(m))], products = [.. all.Where(IsProduct)];
-        string head = string.Join("\n", facts.Select(static fact => $"- {fact.Replace("=", ": ", StringComparison.Ordinal)}").Append($"- runtime: {all[0].Runtime}"));
+        string head = Head(all, facts);
         Directory.CreateDirectory(directory);
         File.WriteAllText(Path.Combine(directory, "losses.md"), Losses(losses, head));
         File.WriteAllText(Path.Combine(directory, "products.md"), Products(products, head));
         File.WriteAllText(Path.Combine(directory, "summary.md"), Summary(losses, all));
         Plots.Write(losses, products, directory);
     }
+
+    /// <summary>What every table says first: where, when and of what.</summary>
+    public static string Head(IReadOnlyList<Measurement> measurements, IReadOnlyList<string> facts) =>
+        string.Join("\n", facts.Select(static fact => $"- {fact.Replace("=", ": ", StringComparison.Ordinal)}").Append($"- runtime: {measurements[0].Runtime}"));
 
     /// <summary>A measurement's peer as a reader knows it.</summary>
     public static string Name(Measurement m)
@@ -166,7 +170,8 @@ internal static class Report
 
     private static string Threads(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 
-    private static string Time(double milliseconds) => milliseconds switch
+    /// <summary>Milliseconds to three figures.</summary>
+    public static string Time(double milliseconds) => milliseconds switch
     {
         < 1 => Text($"{milliseconds:F3}"),
         < 10 => Text($"{milliseconds:F2}"),

@@ -1,0 +1,56 @@
+using System.Globalization;
+using System.Text;
+
+namespace ManagedCircle.Benchmarks.Peers;
+
+/// <summary>How time and memory grow with the rows.</summary>
+internal static class Scaling
+{
+    // Below this many rows the fixed costs of a call bend the line.
+    private const int FittedFrom = 1024;
+
+    private const double Memory = 16e9;
+
+    /// <summary>Writes scaling.md and its plots.</summary>
+    public static void Write(IReadOnlyList<Measurement> lines, string directory, IReadOnlyList<string> facts)
+    {
+        int[] sizes = [.. lines.Select(static m => m.N).Distinct().Order()];
+        StringBuilder text = new();
+        text.Append(CultureInfo.InvariantCulture, $"""
+            # Loss and gradient against the number of rows
+
+            {Report.Head(lines, facts)}
+
+            D = {lines[0].D}, one thread. In a cell: ms, and the memory beyond inputs in MB. The exponents are least-squares fits of log time and log memory against log N, from {FittedFrom} rows on.
+            The largest N within 16 GB is read off the fit of the memory, not tried. A peer has no cell where it was not run, for its memory or its time.
+
+
+            """);
+        text.Append("| loss |").AppendJoin(string.Empty, sizes.Select(static n => $" {n} |")).Append(" time grows with N to the | memory | largest N within 16 GB |\n|---|");
+        text.AppendJoin(string.Empty, sizes.Select(static _ => "---:|")).Append("---:|---:|---:|\n");
+        foreach (IGrouping<string, Measurement> peer in lines.GroupBy(static m => m.Peer))
+        {
+            Measurement[] fitted = [.. peer.Where(static m => m.N >= FittedFrom)];
+            (double timeExponent, _) = Fit(fitted, static m => m.Median);
+            (double memoryExponent, double memoryAtOne) = Fit(fitted, static m => m.OwnRss);
+            text.Append(CultureInfo.InvariantCulture, $"| {Report.Name(peer.First())} |");
+            foreach (int n in sizes)
+            {
+                text.Append(peer.FirstOrDefault(m => m.N == n) is { } m ? string.Create(CultureInfo.InvariantCulture, $" {Report.Time(m.Median)}, {m.OwnRss / 1e6:F0} |") : " |");
+            }
+
+            double largest = Math.Pow(Memory / memoryAtOne, 1 / memoryExponent);
+            text.Append(CultureInfo.InvariantCulture, $" {timeExponent:F2} | {memoryExponent:F2} | {Math.Round(largest / 1000) * 1000:N0} |\n");
+        }
+
+        File.WriteAllText(Path.Combine(directory, "scaling.md"), text.ToString());
+        Plots.WriteScaling([.. lines], directory);
+    }
+
+    // value = atOne * N^exponent
+    private static (double Exponent, double AtOne) Fit(Measurement[] measurements, Func<Measurement, double> value)
+    {
+        (double intercept, double slope) = MathNet.Numerics.LinearRegression.SimpleRegression.Fit([.. measurements.Select(static m => Math.Log(m.N))], [.. measurements.Select(m => Math.Log(value(m)))]);
+        return (slope, Math.Exp(intercept));
+    }
+}
