@@ -31,7 +31,7 @@ internal sealed record Measurement(
         }
 
         Problem problem = new(n, d);
-        GC.Collect();
+        CollectGarbage();
         long before = Memory("VmRSS");
         File.WriteAllText("/proc/self/clear_refs", "5");
         using IPeer measured = Peers.Create(peer, problem, threads);
@@ -42,11 +42,13 @@ internal sealed record Measurement(
         while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmUpMilliseconds)
         {
             measured.Run();
+            CollectGarbage();
         }
 
         double[] times = new double[repeat], shares = new double[repeat];
         for (int i = 0; i < repeat; i++)
         {
+            CollectGarbage();
             double peak = PeakFlops.Measure(OwnWidth) * threads;
             start = Stopwatch.GetTimestamp();
             for (int call = 0; call < calls; call++)
@@ -68,6 +70,13 @@ internal sealed record Measurement(
     }
 
     private static SimdWidth OwnWidth { get; } = new CosineSimilarity().SimdWidth;
+
+    // Some of TorchSharp's tensors go only with the garbage; Python would have let go of them at once.
+    private static void CollectGarbage()
+    {
+        GC.Collect();
+        GC.WaitForPendingFinalizers();
+    }
 
     private static long Memory(string name) =>
         1024 * long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);

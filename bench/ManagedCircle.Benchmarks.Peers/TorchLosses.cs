@@ -106,19 +106,22 @@ internal sealed class PairListLoss(Problem problem, int threads) : AutogradLoss(
 /// <summary>Keras' way: distances 1 - s held at 0 or above, every step on the whole matrix, masks as factors; alpha attached, the rows taken as they are, the mean over losses above 0.</summary>
 internal sealed class WholeMatrixLoss(Problem problem, int threads) : AutogradLoss(problem, threads)
 {
+    // In TorchSharp 0.107.0 a number less a tensor leaves a tensor behind for the garbage collector, so the numbers are tensors here.
+    private readonly Tensor one = tensor(1f), margin = tensor((float)Margin), onePlusMargin = tensor((float)(1 + Margin)), oneLessMargin = tensor((float)(1 - Margin));
+
     protected override CircleLossOptions Options => CircleLossOptions.Keras;
 
     protected override Tensor Loss()
     {
-        Tensor distances = (1 - matmul(Rows, Rows.t())).clamp_min(0);
+        Tensor distances = (one - matmul(Rows, Rows.t())).clamp_min(0);
         Tensor same = Labels.unsqueeze(1).eq(Labels.unsqueeze(0));
         Tensor negatives = same.logical_not();
         Tensor positives = same.logical_and(eye(Rows.shape[0], dtype: ScalarType.Bool).logical_not());
 
-        Tensor positiveWeights = ((Margin + distances) * positives.to(ScalarType.Float32)).clamp_min(0);
-        Tensor negativeWeights = ((1 + Margin - distances) * negatives.to(ScalarType.Float32)).clamp_min(0);
-        Tensor positiveLogits = -Gamma * positiveWeights * (Margin - distances);
-        Tensor negativeLogits = Gamma * negativeWeights * (1 - Margin - distances);
+        Tensor positiveWeights = ((margin + distances) * positives.to(ScalarType.Float32)).clamp_min(0);
+        Tensor negativeWeights = ((onePlusMargin - distances) * negatives.to(ScalarType.Float32)).clamp_min(0);
+        Tensor positiveLogits = -Gamma * positiveWeights * (margin - distances);
+        Tensor negativeLogits = Gamma * negativeWeights * (oneLessMargin - distances);
         Tensor losses = nn.functional.softplus(LogSumExp(positiveLogits, positives) + LogSumExp(negativeLogits, negatives));
         Tensor counted = (losses > 0).to(ScalarType.Float32);
         return (losses * counted).sum() / counted.sum();
