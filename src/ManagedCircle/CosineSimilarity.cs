@@ -5,12 +5,13 @@ namespace ManagedCircle;
 /// <summary>Matrices of cosine similarities and of inner products, and the way back from their gradient to the rows'.</summary>
 /// <remarks>
 /// <para>
-/// A matrix of rows is row-major; a stride is the numbers from one row's start to the next's, at least the row's length, and 0 for rows without gaps. The last row
-/// may end without its gap. Any number of rows will do, 0 among them, and any dimension from 1 on. Numbers between a destination's rows stay as they are.
+/// A matrix of rows is row-major; a stride is the numbers from one row's start to the next's, at least the row's length, and 0 for rows without gaps. The
+/// last row may end without its gap. Any number of rows will do, 0 among them, and any dimension from 1 on. Numbers between a destination's rows stay.
 /// </para>
 /// <para>
-/// Each inner product is summed in single precision, in order, in chunks of 256: it is within <c>(min(D, 256) + D / 256 + 1) 2^-24</c> of the sum of the products' magnitudes. NaN and
-/// infinity propagate, as in any matrix product, to the rows and columns that they are in.
+/// Each inner product is summed in single precision, in order, in chunks of 512: it is within <c>(min(D, 512) + D / 512 + 2) 2^-24</c> of the sum of the
+/// products' magnitudes. NaN and infinity propagate, as in any matrix product: a similarity is spoilt if a number of its two rows is, and a gradient if one
+/// of those that it sums is.
 /// </para>
 /// <para>
 /// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. Results are
@@ -25,7 +26,8 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="PlatformNotSupportedException">The vectors asked for are not there.</exception>
-    public CosineSimilarity(ExecutionOptions? execution = null) => engine = SimilarityEngine.Create(ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+    public CosineSimilarity(ExecutionOptions? execution = null) =>
+        engine = SimilarityEngine.Create(ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
 
     /// <summary>The vectors it runs on.</summary>
     public SimdWidth SimdWidth => engine.SimdWidth;
@@ -37,21 +39,32 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="queries">Rows, shape [queryCount, dimension].</param>
     /// <param name="references">Rows, shape [referenceCount, dimension].</param>
     /// <param name="dimension">Numbers in a row, at least 1.</param>
-    /// <param name="destination">Receives <c>&lt;x, r&gt; / (|x| |r|)</c>, shape [queryCount, referenceCount]; 0 where a row is zero. It must not overlap the rows.</param>
+    /// <param name="destination">Receives <c>&lt;x, r&gt; / (|x| |r|)</c>, shape [queryCount, referenceCount]; 0 where a row is zero. No overlap.</param>
     /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
     /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
     /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for referenceCount.</param>
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
     /// <remarks>Rows of a norm below 1e-12 are divided by 1e-12. Finite rows of any size have their cosine: their squares neither overflow nor vanish.</remarks>
     public void Matrix(
-        ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination, int queryStride = 0, int referenceStride = 0, int destinationStride = 0) =>
+        ReadOnlySpan<float> queries,
+        ReadOnlySpan<float> references,
+        int dimension,
+        Span<float> destination,
+        int queryStride = 0,
+        int referenceStride = 0,
+        int destinationStride = 0) =>
         Forward(
-            new(queries, dimension, queryStride, nameof(queries)), new(references, dimension, referenceStride, nameof(references)), self: false, normalize: true, destination, destinationStride);
+            new(queries, dimension, queryStride, nameof(queries)),
+            new(references, dimension, referenceStride, nameof(references)),
+            self: false,
+            normalize: true,
+            destination,
+            destinationStride);
 
     /// <summary>Computes the cosine of every row with every row, in about half the time of two matrices.</summary>
     /// <param name="rows">Rows, shape [count, dimension].</param>
     /// <param name="dimension">Numbers in a row, at least 1.</param>
-    /// <param name="destination">Receives <c>&lt;x, y&gt; / (|x| |y|)</c>, shape [count, count], symmetric to the bit; 0 where a row is zero. It must not overlap the rows.</param>
+    /// <param name="destination">Receives <c>&lt;x, y&gt; / (|x| |y|)</c>, shape [count, count], symmetric to the bit; 0 where a row is zero.</param>
     /// <param name="stride">Numbers from one row to the next; 0 for the dimension.</param>
     /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for count.</param>
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
@@ -66,15 +79,15 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="references">Rows, shape [referenceCount, dimension].</param>
     /// <param name="dimension">Numbers in a row, at least 1.</param>
     /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [queryCount, referenceCount].</param>
-    /// <param name="queryGradient">Receives the gradient with respect to the queries, laid out as they are; empty to leave it out, and save its time.</param>
-    /// <param name="referenceGradient">Receives the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="queryGradient">Receives the gradient of the queries, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="referenceGradient">Receives the gradient of the references, laid out as they are; empty to leave it out, and save its time.</param>
     /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
     /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
     /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for referenceCount.</param>
     /// <exception cref="ArgumentException">A shape does not match, or a gradient to write overlaps another span.</exception>
     /// <remarks>
-    /// With unit rows U and V: g = G V for the queries and G^T U for the references, then for each row (g - &lt;g, u&gt; u) / |x|. Where |x| is below 1e-12 it counts as a
-    /// constant 1e-12. A zero row has gradient 0.
+    /// With unit rows U and V: g = G V for the queries and G^T U for the references, then for each row (g - &lt;g, u&gt; u) / |x|. Where |x| is below 1e-12
+    /// it counts as a constant 1e-12. A zero row has gradient 0.
     /// </remarks>
     public void MatrixBackward(
         ReadOnlySpan<float> queries,
@@ -118,9 +131,20 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for referenceCount.</param>
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
     public void InnerProducts(
-        ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination, int queryStride = 0, int referenceStride = 0, int destinationStride = 0) =>
+        ReadOnlySpan<float> queries,
+        ReadOnlySpan<float> references,
+        int dimension,
+        Span<float> destination,
+        int queryStride = 0,
+        int referenceStride = 0,
+        int destinationStride = 0) =>
         Forward(
-            new(queries, dimension, queryStride, nameof(queries)), new(references, dimension, referenceStride, nameof(references)), self: false, normalize: false, destination, destinationStride);
+            new(queries, dimension, queryStride, nameof(queries)),
+            new(references, dimension, referenceStride, nameof(references)),
+            self: false,
+            normalize: false,
+            destination,
+            destinationStride);
 
     /// <summary>Computes the inner product of every row with every row, in about half the time of two matrices.</summary>
     /// <param name="rows">Rows, shape [count, dimension].</param>
@@ -140,8 +164,8 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="references">Rows R, shape [referenceCount, dimension].</param>
     /// <param name="dimension">Numbers in a row, at least 1.</param>
     /// <param name="similarityGradient">The gradient G with respect to the matrix, shape [queryCount, referenceCount].</param>
-    /// <param name="queryGradient">Receives G R, the gradient with respect to the queries, laid out as they are; empty to leave it out, and save its time.</param>
-    /// <param name="referenceGradient">Receives G^T X, the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="queryGradient">Receives G R, the gradient of the queries, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="referenceGradient">Receives G^T X, the gradient of the references, laid out as they are; empty to leave it out, and save its time.</param>
     /// <param name="queryStride">Numbers from one query to the next; 0 for the dimension.</param>
     /// <param name="referenceStride">Numbers from one reference to the next; 0 for the dimension.</param>
     /// <param name="similarityStride">Numbers from one row of the gradient G to the next; 0 for referenceCount.</param>
@@ -196,7 +220,7 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="dimension">Numbers in a row, at least 1.</param>
     /// <param name="unitGradient">The gradient g with respect to the unit rows, laid out as the rows are.</param>
     /// <param name="gradient">
-    /// Receives <c>(g - &lt;g, u&gt; u) / |x|</c>, laid out as the rows are; <c>g / 1e-12</c> where |x| is below 1e-12, and 0 for a zero row. It must overlap neither.
+    /// Receives <c>(g - &lt;g, u&gt; u) / |x|</c>, laid out as the rows are; <c>g / 1e-12</c> where |x| is below 1e-12, and 0 for a zero row.
     /// </param>
     /// <param name="stride">Numbers from one row to the next, in all three; 0 for the dimension.</param>
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
@@ -223,7 +247,13 @@ public sealed class CosineSimilarity : IDisposable
     }
 
     private void Backward(
-        RowMatrix queries, RowMatrix references, bool normalize, ReadOnlySpan<float> similarityGradient, int similarityStride, Span<float> queryGradient, Span<float> referenceGradient)
+        RowMatrix queries,
+        RowMatrix references,
+        bool normalize,
+        ReadOnlySpan<float> similarityGradient,
+        int similarityStride,
+        Span<float> queryGradient,
+        Span<float> referenceGradient)
     {
         ThrowIf.NotRoom(queryGradient.Length, queries.Count, queries.Columns, queries.Stride, nameof(queryGradient), mayBeEmpty: true);
         ThrowIf.NotRoom(referenceGradient.Length, references.Count, references.Columns, references.Stride, nameof(referenceGradient), mayBeEmpty: true);

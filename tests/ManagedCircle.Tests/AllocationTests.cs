@@ -14,7 +14,8 @@ public sealed class AllocationTests
     private const int Count = 700;
 
     private readonly LargeBatch batch = LargeBatch.Draw(1, Count, 24, classes: 30), references = LargeBatch.Draw(2, Count, 24, classes: 30);
-    private readonly float[] gradient = new float[Count * 24], referenceGradient = new float[Count * 24], losses = new float[Count], weights = new float[Count];
+    private readonly float[] gradient = new float[Count * 24], referenceGradient = new float[Count * 24];
+    private readonly float[] losses = new float[Count], weights = new float[Count];
     private readonly int[] excluded = [.. Enumerable.Range(0, Count)];
 
     public static TheoryData<int, long?, long> Calls => new MatrixTheoryData<int, long?, long>([1, 2], [null, 3], [0, 1L << 30]);

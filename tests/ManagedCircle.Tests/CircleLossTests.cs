@@ -11,6 +11,15 @@ public sealed class CircleLossTests
 
     private static readonly float[] FourRows = [1, 0, 0, 0.6f, 0.8f, 0, 0, 0.6f, 0.8f, 0, 0, 1];
 
+    private static readonly CircleLossOptions[] Presets =
+    [
+        CircleLossOptions.Paper,
+        CircleLossOptions.Paper with { Gamma = 16 },
+        CircleLossOptions.Keras,
+        CircleLossOptions.TensorFlowSimilarity,
+        CircleLossOptions.PaperGlobal,
+    ];
+
     private static EmbeddingBatch Four => new(FourRows, [0L, 0, 1, 1]);
 
     public static TheoryData<SimdWidth> Widths => [.. SimdChoice.Available];
@@ -100,7 +109,7 @@ public sealed class CircleLossTests
     [InlineData(0, 1, 2, 3)] // all singletons: no positive
     public void Without_a_positive_or_without_a_negative_everything_is_exactly_0(long a, long b, long c, long d)
     {
-        foreach (CircleLossOptions options in (CircleLossOptions[])[CircleLossOptions.Paper, CircleLossOptions.Keras, CircleLossOptions.PaperGlobal, CircleLossOptions.TensorFlowSimilarity])
+        foreach (CircleLossOptions options in Presets)
         {
             float[] gradient = Canaries(12), losses = Canaries(options.Scope == LossScope.Batch ? 1 : 4);
             using CircleLoss loss = new(options);
@@ -259,16 +268,40 @@ public sealed class CircleLossTests
     }
 
     [Theory]
+    [InlineData(1)]
+    [InlineData(4)]
+    public void After_an_error_a_loss_is_as_good_as_new(int threads)
+    {
+        LargeBatch batch = LargeBatch.Draw(1, 1_200, 16, classes: 30), holed = batch with { Rows = [.. batch.Rows] };
+        holed.Rows[9_000] = float.NaN;
+        float[] gradient = new float[batch.Rows.Length], losses = new float[1_200];
+        using CircleLoss loss = new(CircleLossOptions.Paper, new() { Threads = threads });
+
+        for (int call = 0; call < 3; call++)
+        {
+            AssertError("rows: row 562 holds", () => loss.ForwardBackward(holed.Batch, gradient, losses));
+            AssertError("references: row 562 holds", () => loss.ForwardBackward(batch.Batch, holed.Batch, gradient, default, losses));
+            loss.ForwardBackward(batch.Batch, gradient, losses);
+        }
+
+        float[][] expected = batch.Solve(CircleLossOptions.Paper);
+        Assert.Equal(expected[0], losses);
+        Assert.Equal(expected[1], gradient);
+    }
+
+    [Theory]
     [MemberData(nameof(Widths))]
     public void Unchecked_a_bad_query_leaves_the_others_alone(SimdWidth width)
     {
         foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
         {
-            LargeBatch queries = LargeBatch.Draw(1, 300, 20, classes: 6), references = LargeBatch.Draw(2, 270, 20, classes: 6), holed = queries with { Rows = [.. queries.Rows] };
+            LargeBatch queries = LargeBatch.Draw(1, 300, 20, classes: 6), references = LargeBatch.Draw(2, 270, 20, classes: 6);
+            LargeBatch holed = queries with { Rows = [.. queries.Rows] };
             holed.Rows[(77 * 20) + 3] = bad;
             CircleLossOptions options = CircleLossOptions.Paper with { CheckInputs = false, Reduction = LossReduction.Sum };
 
-            float[][] expected = queries.Solve(options, new() { SimdWidth = width }, references), actual = holed.Solve(options, new() { SimdWidth = width }, references);
+            float[][] expected = queries.Solve(options, new() { SimdWidth = width }, references);
+            float[][] actual = holed.Solve(options, new() { SimdWidth = width }, references);
 
             actual[0][77] = expected[0][77];
             expected[1].AsSpan(77 * 20, 20).CopyTo(actual[1].AsSpan(77 * 20));
@@ -282,7 +315,7 @@ public sealed class CircleLossTests
     [InlineData(float.PositiveInfinity)]
     public void Unchecked_bad_rows_never_hang(float bad)
     {
-        foreach (CircleLossOptions options in (CircleLossOptions[])[CircleLossOptions.Paper, CircleLossOptions.Keras, CircleLossOptions.Paper with { Gamma = 16 }, CircleLossOptions.PaperGlobal])
+        foreach (CircleLossOptions options in Presets)
         {
             LargeBatch batch = LargeBatch.Draw(1, 700, 20, classes: 6);
             batch.Rows[5_000] = bad;
@@ -326,9 +359,12 @@ public sealed class CircleLossTests
         long[] labels = [0, 0, 1, 1];
         using CircleLoss loss = new(CircleLossOptions.Paper);
 
-        AssertError("the query gradient and the queries overlap", () => loss.ForwardBackward(new EmbeddingBatch(memory.AsSpan(0, 12), labels), memory.AsSpan(11, 12)));
-        AssertError("the reference gradient and the queries overlap", () => loss.ForwardBackward(new EmbeddingBatch(memory.AsSpan(0, 12), labels), Four, default, memory.AsSpan(11, 12)));
-        AssertError("the query gradient and the references overlap", () => loss.ForwardBackward(Four, new EmbeddingBatch(memory.AsSpan(0, 12), labels), memory.AsSpan(11, 12), default));
+        AssertError("the query gradient and the queries overlap", () =>
+            loss.ForwardBackward(new EmbeddingBatch(memory.AsSpan(0, 12), labels), memory.AsSpan(11, 12)));
+        AssertError("the reference gradient and the queries overlap", () =>
+            loss.ForwardBackward(new EmbeddingBatch(memory.AsSpan(0, 12), labels), Four, default, memory.AsSpan(11, 12)));
+        AssertError("the query gradient and the references overlap", () =>
+            loss.ForwardBackward(Four, new EmbeddingBatch(memory.AsSpan(0, 12), labels), memory.AsSpan(11, 12), default));
         AssertError("the query gradient and the reference gradient overlap", () =>
             loss.ForwardBackward(Four, Four, memory.AsSpan(12, 12), memory.AsSpan(23, 12)));
         AssertError("losses and the query gradient overlap", () => loss.ForwardBackward(Four, memory.AsSpan(12, 12), memory.AsSpan(20, 4)));
@@ -425,7 +461,8 @@ public sealed class CircleLossTests
     public void The_workspace_stays_within_its_bound_where_the_need_does(long bound)
     {
         LargeBatch batch = LargeBatch.Draw(1, 1_000, 16, classes: 6);
-        using CircleLoss least = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 0 }), loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = bound });
+        using CircleLoss least = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 0 });
+        using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = bound });
 
         least.ForwardBackward(batch.Batch, new float[batch.Rows.Length]);
         loss.ForwardBackward(batch.Batch, new float[batch.Rows.Length]);
@@ -476,7 +513,8 @@ public sealed class CircleLossTests
         Assert.Equal(0, loss.WorkspaceBytes);
     }
 
-    private static void AssertError(string message, Action call) => Assert.Contains(message, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
+    private static void AssertError(string message, Action call) =>
+        Assert.Contains(message, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
 
     private static float[] Canaries(int length) => [.. Enumerable.Repeat(Canary, length)];
 }

@@ -81,7 +81,9 @@ public sealed class ComplaintTests
         Nearly.Equal([positive, negative], answer.QueryGradient, Tolerances.PublishedGradientInFloat * negative, "dL/ds");
     }
 
-    /// <summary>KevinMusgrave/pytorch-metric-learning #203, #329, #421, #547, #586, UKPLab/sentence-transformers #3134: memory grows with the square of the batch.</summary>
+    /// <summary>
+    /// KevinMusgrave/pytorch-metric-learning #203, #329, #421, #547, #586, UKPLab/sentence-transformers #3134: memory grows with the square of the batch.
+    /// </summary>
     [Fact]
     public void Memory_grows_with_the_rows_not_with_their_pairs()
     {

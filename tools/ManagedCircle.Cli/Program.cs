@@ -5,7 +5,7 @@ using ManagedCircle.Cli.Commands;
 
 namespace ManagedCircle.Cli;
 
-/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad, 2 usage.</summary>
+/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad or the answers are wrong, 2 usage.</summary>
 internal static class Program
 {
     private const int BadInput = 1, Usage = 2;
@@ -15,7 +15,7 @@ internal static class Program
     /// <summary>Runs one command line; whatever goes wrong with its input is one line on <paramref name="error"/>.</summary>
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
-        RootCommand root = new("Circle loss and its exact gradients, on the CPU.") { LossCommand.Create(), TrainCommand.Create(), GoldenCommand.Create(), VerifyCommand.Create() };
+        RootCommand root = new("Circle loss and its exact gradients, on the CPU.") { LossCommand.Create(), TrainCommand.Create(), GoldenCommand.Create(), VerifyCommand.Create(), BenchCommand.Create() };
         ParseResult command = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {

@@ -110,7 +110,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         }
 
         bool valid = whole.PositiveExponents[0] != PairTerms.EmptyExponent;
-        return new LossResult(loss, queries.Count, references.Count, valid ? 1 : 0, loss > 0 ? 1 : 0);
+        return new LossResult(loss, queries.Count, references.Count, valid ? 1 : 0, memory[4 * Room] > 0 ? 1 : 0);
     }
 
     private (float Sum, float Exponent) Total(float* partSums, float* exponents, int halving)

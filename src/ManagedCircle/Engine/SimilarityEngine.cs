@@ -48,7 +48,7 @@ internal abstract class SimilarityEngine : IDisposable
     /// <summary>Writes the similarities, shape [queries, references].</summary>
     public abstract void Forward(in SimilarityCall call, Span<float> destination, int stride);
 
-    /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, and rows with themselves have but the first.</summary>
+    /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, rows with themselves have but the first.</summary>
     public abstract void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient);
 
     /// <summary>Writes the unit rows, laid out as the rows are.</summary>
@@ -67,8 +67,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     // Multiply-adds that are worth a worker of their own: about 10 microseconds.
     private const long WorkPerWorker = 1L << 20;
 
-    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs more
-    // than a panel of 64 KB that the L1 cache does not hold.
+    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs
+    // more than a panel of 64 KB that the L1 cache does not hold.
     private const int Depth = 2 * Layout.Depth;
 
     // Numbers in a matrix that leaves the caches anyway: what is mirrored need not go through them.
@@ -148,15 +148,19 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         long work = (long)call.Queries.Count * call.References.Count * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
         int workers = (int)Math.Clamp(work / WorkPerWorker, 1, execution.Threads);
 
-        nint querySize = PackedSize(queryCount, dimension), referenceSize = PackedSize(referenceCount, dimension);
-        nint queryGradientSize = queryDestination == null ? 0 : SlicesSize(queryCount, dimension);
-        nint referenceGradientSize = referenceDestination == null ? 0 : SlicesSize(referenceCount, dimension);
-        scratchSize = Layout.Tile * Layout.TileStride; // of the backward pass; more than the forward pass needs
-        workspace.Reset(Workspace.SizeOf<float>(querySize + referenceSize + queryGradientSize + referenceGradientSize + (scratchSize * workers)));
-        queries = PackedAt(workspace.Take<float>(querySize), queryCount, dimension);
-        references = self ? queries : PackedAt(workspace.Take<float>(referenceSize), referenceCount, dimension);
-        queryGradient = workspace.Take<float>(queryGradientSize);
-        referenceGradient = workspace.Take<float>(referenceGradientSize);
+        // Of a product's operands the left one lies in slices, the right one in panels; a gradient takes slices.
+        bool gradients = queryDestination != null || referenceDestination != null;
+        nint querySlices = SlicesSize(queryCount, dimension), referenceSlices = gradients ? SlicesSize(referenceCount, dimension) : 0;
+        nint queryPanels = self && !gradients ? PanelsSize(queryCount, dimension) : 0, referencePanels = gradients ? 0 : PanelsSize(referenceCount, dimension);
+        nint queryGradients = queryDestination == null ? 0 : querySlices, referenceGradients = referenceDestination == null ? 0 : referenceSlices;
+        nint norms = Layout.Packed(queryCount) + Layout.Packed(referenceCount);
+        scratchSize = Math.Max(Layout.Tile * Layout.TileStride, PackedSize(dimension));
+        nint operands = querySlices + referenceSlices + queryPanels + referencePanels + norms;
+        workspace.Reset(Workspace.SizeOf<float>(operands + queryGradients + referenceGradients + (scratchSize * workers)));
+        queries = TakePacked(queryCount, dimension, querySlices, queryPanels);
+        references = self ? queries : TakePacked(referenceCount, dimension, referenceSlices, referencePanels);
+        queryGradient = workspace.Take<float>(queryGradients);
+        referenceGradient = workspace.Take<float>(referenceGradients);
         scratch = workspace.Take<float>(scratchSize * workers);
         return workers;
     }
@@ -172,18 +176,28 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private static nint PanelsSize(int count, int dimension) => (nint)Layout.Packed(count) * Layout.Packed(dimension);
 
-    // Whole packs, so that what follows is aligned too.
-    private static nint PackedSize(int count, int dimension) => PanelsSize(count, dimension) + SlicesSize(count, dimension) + Layout.Packed(count);
-
-    private static PackedRows PackedAt(float* memory, int count, int dimension) => new()
+    private PackedRows TakePacked(int count, int dimension, nint slices, nint panels) => new()
     {
         Count = count,
         Dimension = dimension,
         SliceStride = SliceStride(count),
-        Panels = memory,
-        Slices = memory + PanelsSize(count, dimension),
-        InverseNorms = memory + PanelsSize(count, dimension) + SlicesSize(count, dimension),
+        Slices = slices == 0 ? null : workspace.Take<float>(slices),
+        Panels = panels == 0 ? null : workspace.Take<float>(panels),
+        InverseNorms = workspace.Take<float>(Layout.Packed(count)),
     };
+
+    // One panel's rows, packed both ways in a worker's scratch.
+    private static PackedRows PackedAt(float* memory, int count, int dimension) => new()
+    {
+        Count = count,
+        Dimension = dimension,
+        SliceStride = SliceStride(Layout.Pack),
+        Slices = memory,
+        Panels = memory + SlicesSize(Layout.Pack, dimension),
+        InverseNorms = memory + SlicesSize(Layout.Pack, dimension) + PanelsSize(Layout.Pack, dimension),
+    };
+
+    private static nint PackedSize(int dimension) => SlicesSize(Layout.Pack, dimension) + PanelsSize(Layout.Pack, dimension) + Layout.Pack;
 
     // ---- The shared steps ---------------------------------------------------------------------------------------------------------------------------
 
@@ -204,18 +218,37 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private void Pack(int worker)
     {
+        float* memory = scratch + (worker * scratchSize);
         int queryPanels = Blocks(queries.Count, Layout.Pack), panels = queryPanels + (self ? 0 : Blocks(references.Count, Layout.Pack));
         for (long panel = Next(); panel < panels; panel = Next())
         {
             if (panel < queryPanels)
             {
-                RowPacking.Pack<TSimd>(queryRows, queryStride, null, normalize, queries, (int)panel * Layout.Pack);
+                Pack(queryRows, queryStride, queries, (int)panel * Layout.Pack, memory);
             }
             else
             {
-                RowPacking.Pack<TSimd>(referenceRows, referenceStride, null, normalize, references, ((int)panel - queryPanels) * Layout.Pack);
+                Pack(referenceRows, referenceStride, references, ((int)panel - queryPanels) * Layout.Pack, memory);
             }
         }
+    }
+
+    // What is not needed of the two layouts stays in the scratch: it is written there panel after panel, and so costs no traffic beyond the L2 cache.
+    private void Pack(float* rows, nint stride, PackedRows packed, int first, float* memory)
+    {
+        PackedRows unneeded = PackedAt(memory, Layout.Pack, packed.Dimension);
+        if (packed.Panels == null)
+        {
+            packed.Panels = unneeded.Panels - (first / Layout.Pack * packed.PanelSize);
+        }
+
+        if (packed.Slices == null)
+        {
+            packed.Slices = unneeded.Slices - ((nint)first * Layout.Pack);
+            packed.SliceStride = unneeded.SliceStride;
+        }
+
+        RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);
     }
 
     // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix: through a tile in the L2
@@ -224,7 +257,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private void Forward(int worker)
     {
         float* strip = scratch + (worker * scratchSize), transposed = strip + (Layout.Tile * Layout.Pack);
-        int block = RowBlock(queries.Dimension), shift = Shift(), rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
+        int block = RowBlock(queries.Dimension), shift = Shift();
+        int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
         {
             int start = (int)(step / columnTiles) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
@@ -251,8 +285,9 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         nint stride = whole ? matrixStride : Layout.Pack;
         for (int depth = 0; depth < queries.Dimension; depth += Depth)
         {
-            float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + (depth * Layout.Pack);
-            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, Math.Min(Depth, queries.Dimension - depth), product, stride, rows, add: depth > 0);
+            float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
+            int length = Math.Min(Depth, queries.Dimension - depth);
+            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0);
         }
 
         if (!whole)
@@ -367,7 +402,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             queryStride = rows.Stride;
             (queries.Count, queries.Dimension) = (rows.Count, rows.Columns);
             int workers = (int)Math.Clamp((long)rows.Count * rows.Columns / WorkPerWorker, 1, execution.Threads);
-            scratchSize = 2 * PackedSize(Layout.Pack, rows.Columns);
+            scratchSize = 2 * PackedSize(rows.Columns);
             workspace.Reset(Workspace.SizeOf<float>(scratchSize * workers));
             scratch = workspace.Take<float>(scratchSize * workers);
             Share(unitRows, workers);

@@ -45,7 +45,8 @@ public sealed unsafe class LabelCodesTests
     {
         long[] table = new long[LabelCodes.TableSize(6)];
 
-        int[] first = WriteCodes(new(new float[3], [1L << 50, 2, 3]), table, null, 3), second = WriteCodes(new(new float[3], [3L, 1L << 50, 4]), table, null, 3);
+        int[] first = WriteCodes(new(new float[3], [1L << 50, 2, 3]), table, null, 3);
+        int[] second = WriteCodes(new(new float[3], [3L, 1L << 50, 4]), table, null, 3);
 
         Assert.Equal((first[2], first[0]), (second[0], second[1]));
         Assert.DoesNotContain(second[2], first);

@@ -71,7 +71,8 @@ public sealed class TileScheduleTests
                 }
             }
 
-            Assert.Equal(forwards.AsEnumerable().Reverse().Select(unit => (unit.RowBlock, unit.ColumnBlock)), backwards.Select(unit => (unit.RowBlock, unit.ColumnBlock)));
+            forwards.Reverse();
+            Assert.Equal(forwards.Select(unit => (unit.RowBlock, unit.ColumnBlock)), backwards.Select(unit => (unit.RowBlock, unit.ColumnBlock)));
             AssertTurns(backwards, self);
         }
     }

@@ -12,7 +12,8 @@ public sealed class CircleLossInvariantTests
 {
     private const int Queries = 613, References = 1_111, Dimension = 37;
 
-    private static readonly LargeBatch Batch = LargeBatch.Draw(1, Queries, Dimension, classes: 40), Others = LargeBatch.Draw(2, References, Dimension, classes: 40);
+    private static readonly LargeBatch Batch = LargeBatch.Draw(1, Queries, Dimension, classes: 40);
+    private static readonly LargeBatch Others = LargeBatch.Draw(2, References, Dimension, classes: 40);
 
     /// <summary>Options that take each of the engine's ways: running or constant exponents, clamps, one loss for all, kept self-pairs.</summary>
     public static TheoryData<string> Forms => [.. OptionsOf.Keys];
@@ -88,7 +89,8 @@ public sealed class CircleLossInvariantTests
         Assert.SkipUnless(Fma.IsSupported || AdvSimd.IsSupported, "Without fused multiply-add widths may round differently.");
         foreach (int count in (int[])[2, 17, 63, 130, 257])
         {
-            LargeBatch batch = LargeBatch.Draw(count, count, dimension, classes: 3), references = LargeBatch.Draw(count + 1, count / 2 + 3, dimension, classes: 4);
+            LargeBatch batch = LargeBatch.Draw(count, count, dimension, classes: 3);
+            LargeBatch references = LargeBatch.Draw(count + 1, count / 2 + 3, dimension, classes: 4);
             foreach (CircleLossOptions options in OptionsOf.Values)
             {
                 float[][] self = batch.Solve(options), against = batch.Solve(options, null, references);
@@ -244,7 +246,8 @@ public sealed class CircleLossInvariantTests
             {
                 if (BitConverter.SingleToInt32Bits(expected[part][i]) != BitConverter.SingleToInt32Bits(actual[part][i]))
                 {
-                    Assert.Fail($"{width}, part {part} (losses, gradient, reference gradient, loss), [{i}]: {actual[part][i]:R} instead of {expected[part][i]:R}");
+                    string what = part switch { 0 => "losses", 1 => "gradient", 2 => "reference gradient", _ => "loss" };
+                    Assert.Fail($"{width}: {what}[{i}] is {actual[part][i]:R} instead of {expected[part][i]:R}");
                 }
             }
         }

@@ -32,7 +32,7 @@ public sealed class StableMathTests
     [Fact]
     public void Exponentials_and_logarithms_are_those_of_the_system_but_for_a_few_last_places()
     {
-        for (double x = -745; x < 710; x += 0.0317)
+        for (double x = -745; x < 709.7; x += 0.0317)
         {
             double exponential = Math.Exp(x);
             Nearly.Equal(exponential, StableMath.Exp(x), Tolerances.FewRoundings * exponential + double.Epsilon, $"e^{x}");

@@ -89,7 +89,8 @@ public sealed class FloatBounds
             error += softmax[j] * logitErrors[j];
         }
 
-        Losses[i] = (Math.Min(1, loss) * (Math.Exp(error) - 1) + 4 * Tolerances.FloatRounding * loss + Tolerances.VanishingInFloat) * OutputScale + Tolerances.VanishingInFloat;
+        double unscaled = Math.Min(1, loss) * (Math.Exp(error) - 1) + 4 * Tolerances.FloatRounding * loss + Tolerances.VanishingInFloat;
+        Losses[i] = unscaled * OutputScale + Tolerances.VanishingInFloat;
         for (int j = 0; j < count; j++)
         {
             if (expected.Pairs[first + j] is not PairKind.Ignored)
@@ -105,12 +106,13 @@ public sealed class FloatBounds
         double s = expected.Similarities[pair], gradient = Math.Abs(expected.SimilarityGradient[pair]) * ratio, ds = SimilarityError(pair);
         double optimum = expected.Pairs[pair] == PairKind.Positive ? options.PositiveOptimum : options.NegativeOptimum;
         double margin = expected.Pairs[pair] == PairKind.Positive ? options.PositiveMargin : options.NegativeMargin;
-        double slopeError = options.Weighting == PairWeighting.Constant ? 0 : 2 * ds + 4 * Tolerances.FloatRounding * (2 * Math.Abs(s) + Math.Abs(optimum) + Math.Abs(margin));
+        double steepest = 2 * Math.Abs(s) + Math.Abs(optimum) + Math.Abs(margin);
+        double slopeError = options.Weighting == PairWeighting.Constant ? 0 : 2 * ds + 4 * Tolerances.FloatRounding * steepest;
         bool atOptimum = options.Weighting == PairWeighting.Circle && Math.Abs(s - optimum) <= 2 * ds;
         bool atClamp = options.Clamp != SimilarityClamp.None && Math.Abs(Math.Abs(s) - 1) <= 2 * ds;
         if (atOptimum || atClamp)
         {
-            slopeError += 2 * Math.Abs(s) + Math.Abs(optimum) + Math.Abs(margin) + 1;
+            slopeError += steepest + 1;
         }
 
         double error = gradient * relative + coefficient * options.Gamma * (share * (1 + relative) * slopeError + Tolerances.VanishingProductInFloat);

@@ -49,8 +49,9 @@ public sealed record FloatCase(LossProblem Problem, ExecutionOptions Execution, 
         Compare("loss", [expected.Loss * ratio], [actual.Result.Loss], [bounds.Loss]);
         Compare("gradient", [.. expected.QueryGradient.Select(g => g * ratio)], actual.QueryGradient, bounds.QueryGradient);
         Compare("reference gradient", [.. expected.ReferenceGradient.Select(g => g * ratio)], actual.ReferenceGradient, bounds.ReferenceGradient);
-        Assert.Equal((expected.QueryCount, expected.ReferenceCount, expected.ValidCount), (actual.Result.QueryCount, actual.Result.ReferenceCount, actual.Result.ValidCount));
-        Assert.Equal(unscaledLosses.Count(loss => loss > 0), actual.Result.NonzeroCount);
+        Assert.Equal(
+            new LossResult(actual.Result.Loss, expected.QueryCount, expected.ReferenceCount, expected.ValidCount, unscaledLosses.Count(loss => loss > 0)),
+            actual.Result);
 
         void Compare(string what, double[] expected, double[] actual, double[] tolerances)
         {

@@ -49,7 +49,8 @@ public sealed record LargeBatch(float[] Rows, long[] Labels, int Dimension)
     public float[][] Solve(CircleLossOptions options, ExecutionOptions? execution = null, LargeBatch? references = null)
     {
         using CircleLoss loss = new(options, execution);
-        float[] losses = new float[options.Scope == LossScope.Batch ? 1 : Labels.Length], gradient = new float[Rows.Length], referenceGradient = new float[references?.Rows.Length ?? 0];
+        float[] losses = new float[options.Scope == LossScope.Batch ? 1 : Labels.Length];
+        float[] gradient = new float[Rows.Length], referenceGradient = new float[references?.Rows.Length ?? 0];
         LossResult result = references is null
             ? loss.ForwardBackward(Batch, gradient, losses)
             : loss.ForwardBackward(Batch, references.Batch, gradient, referenceGradient, losses);

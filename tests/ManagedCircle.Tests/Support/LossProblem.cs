@@ -83,13 +83,14 @@ public sealed record LossProblem
         static double[] Doubles(float[] numbers) => [.. numbers.Select(x => (double)x)];
     }
 
-    /// <summary>What the sum of the weighted losses is divided by, 1 where it is divided by nothing; <paramref name="losses"/> says which are above 0.</summary>
-    public double Denominator(double[] losses, int validCount) => Options.Reduction != LossReduction.Mean || Options.Scope == LossScope.Batch ? 1 : Options.Denominator switch
+    /// <summary>What the sum of the weighted losses is divided by, 1 for nothing; <paramref name="losses"/> says which are above 0.</summary>
+    public double Denominator(double[] losses, int validCount) => (Options.Reduction, Options.Scope, Options.Denominator) switch
     {
-        MeanDenominator.All => Labels.Count(label => label != Options.IgnoreLabel),
-        MeanDenominator.Valid => validCount,
-        MeanDenominator.Nonzero => losses.Count(loss => loss > 0),
-        MeanDenominator.Weights => Labels.Select((label, i) => label != Options.IgnoreLabel ? WeightOf(i) : 0).Sum(),
+        (not LossReduction.Mean, _, _) or (_, LossScope.Batch, _) => 1,
+        (_, _, MeanDenominator.All) => Labels.Count(label => label != Options.IgnoreLabel),
+        (_, _, MeanDenominator.Valid) => validCount,
+        (_, _, MeanDenominator.Nonzero) => losses.Count(loss => loss > 0),
+        (_, _, MeanDenominator.Weights) => Labels.Select((label, i) => label != Options.IgnoreLabel ? WeightOf(i) : 0).Sum(),
         _ => losses.Select((loss, i) => loss > 0 ? WeightOf(i) : 0).Sum(),
     };
 

@@ -15,14 +15,15 @@ public static class RandomProblems
     /// <summary>What <c>Arbitrary = [typeof(RandomProblems)]</c> draws from: up to 80 queries and references of up to 70 dimensions.</summary>
     public static Arbitrary<LossProblem> Problems() => Gen.Choose(0, int.MaxValue - 1).Select(seed => Draw(seed)).ToArbitrary();
 
-    /// <summary>Makes the problem of a seed. With <paramref name="dimension"/> rows have that many numbers, not up to <paramref name="maxDimension"/>.</summary>
+    /// <summary>Makes the problem of a seed; <paramref name="dimension"/> is drawn unless given.</summary>
     public static LossProblem Draw(int seed, int maxRows = 80, int maxDimension = 70, int? dimension = null)
     {
         Random random = new(seed);
         LossProblem problem;
         do
         {
-            problem = Draw(random, maxRows, maxDimension, dimension) with { Name = $"RandomProblems.Draw({seed}, {maxRows}, {maxDimension}, {dimension?.ToString() ?? "null"})" };
+            string name = $"RandomProblems.Draw({seed}, {maxRows}, {maxDimension}, {dimension?.ToString() ?? "null"})";
+            problem = Draw(random, maxRows, maxDimension, dimension) with { Name = name };
         }
         while (IsNearAKink(problem));
 

@@ -132,8 +132,8 @@ public static partial class Tolerances
     public static double SimilarityInFloat(int dimension) => FloatRounding * (6 + Math.Sqrt(dimension));
 
     /// <summary>
-    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and two
-    /// products and the reduction to base 2 follow.
+    /// What rounding does to weight (y + B) gamma: y + A and y + B round by half a last place of the larger of their terms, A and B were rounded before, and
+    /// two products and the reduction to base 2 follow.
     /// </summary>
     public static double LogitRoundingInFloat(double gamma, double y, double optimum, double margin) =>
         5 * FloatRounding * gamma * (Math.Abs(y) + Math.Abs(optimum)) * (Math.Abs(y) + Math.Abs(margin));
@@ -160,14 +160,14 @@ public static partial class Tolerances
     private static readonly double HalfPlaceInFloat = Math.Pow(2, -24);
 
     /// <summary>
-    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 256 fused multiply-adds rounds as often, and so
-    /// does the adding up of chains. Where terms were sums of two themselves (G + G^T), that rounds once more.
+    /// What the engine promises of a sum of so many products, times the sum of their magnitudes: a chain of at most 512 fused multiply-adds rounds as often,
+    /// and so does the adding up of chains. Where terms were sums of two themselves (G + G^T), that rounds once more.
     /// </summary>
-    public static double SumInFloat(int terms) => (Math.Min(terms, 256) + Math.Ceiling(terms / 256.0) + 2) * HalfPlaceInFloat;
+    public static double SumInFloat(int terms) => (Math.Min(terms, 512) + Math.Ceiling(terms / 512.0) + 2) * HalfPlaceInFloat;
 
     /// <summary>
-    /// How far, relative, a number of a unit row may be off: the sum of squares is of 16 lanes, each a chain of a 16th of the dimension and some, which the root
-    /// halves; root, inverse and product round once each.
+    /// How far, relative, a number of a unit row may be off: the sum of squares is of 16 lanes, each a chain of a 16th of the dimension and some, which the
+    /// root halves; root, inverse and product round once each.
     /// </summary>
     public static double UnitRowInFloat(int dimension) => ((dimension / 32.0) + 8) * HalfPlaceInFloat;
 
@@ -175,9 +175,9 @@ public static partial class Tolerances
     public static double CosineInFloat(int dimension) => SumInFloat(dimension) + (2 * UnitRowInFloat(dimension));
 
     /// <summary>
-    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to that at
-    /// most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most sqrt(dimension)
-    /// times as much; and is a sum of the dimension itself.
+    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to that
+    /// at most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most
+    /// sqrt(dimension) times as much; and is a sum of the dimension itself.
     /// </summary>
     public static double CosineGradientInFloat(int dimension, int count) =>
         (1 + Math.Sqrt(dimension)) * (SumInFloat(count) + (4 * UnitRowInFloat(dimension)));

@@ -43,15 +43,7 @@ internal static class LossCommand
     private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Threads of the SIMD engine (1)", least: 1);
     private static readonly Option<int?> MaxWorkspace = CommandOption.Count("--max-workspace-mb", "W", "Megabytes in which similarities may be kept for the gradient (64)", least: 0);
     private static readonly Option<int?> Repeat = CommandOption.Count("--repeat", "R", "Runs after the first, whose median time is given (0)", least: 0);
-    private static readonly Option<SimdWidth?> Isa = CommandOption.Choice(
-        "--isa",
-        "The vectors of the SIMD engine (auto)",
-        ("auto", SimdWidth.Auto),
-        ("vector512", SimdWidth.Vector512),
-        ("vector256", SimdWidth.Vector256),
-        ("vector128", SimdWidth.Vector128),
-        ("vectort", SimdWidth.VectorT),
-        ("scalar", SimdWidth.Scalar));
+    private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "The vectors of the SIMD engine (auto)", OptionWords.Isa);
 
     private static readonly Option<string?> LossesOut = CommandOption.File("--losses-out", "L.npy", "Write the loss of each row, [N], or of the whole batch, [1]");
     private static readonly Option<string?> GradientOut = CommandOption.File("--gradient-out", "dX.npy", "Write the gradient of the rows, [N, D]");

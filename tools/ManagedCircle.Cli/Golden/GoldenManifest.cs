@@ -220,7 +220,7 @@ internal sealed record ManifestArray(
 
     /// <summary>The most bytes that its file can have.</summary>
     [JsonIgnore]
-    public long MostBytes => Shape.Aggregate(8L, (bytes, axis) => bytes * axis) + LongestHeader;
+    public Int128 MostBytes => Shape.Aggregate((Int128)8, (bytes, axis) => bytes * axis) + LongestHeader;
 
     public void Check(string where, bool isOutput)
     {

@@ -247,7 +247,7 @@ internal sealed class GoldenSet
             : throw new BadInputException(path, $"another type or shape than the manifest says: expected ({string.Join(", ", array.Shape)}) of {array.Dtype}");
     }
 
-    private static byte[] ReadFile(string path, long mostBytes)
+    private static byte[] ReadFile(string path, Int128 mostBytes)
     {
         using FileStream stream = NpyReader.Open(path);
         if (stream.Length > mostBytes)

@@ -14,6 +14,16 @@ internal static class OptionWords
         ("class-level", CircleLossOptions.ClassLevel),
     ];
 
+    public static readonly (string Word, SimdWidth Value)[] Isa =
+    [
+        ("auto", SimdWidth.Auto),
+        ("vector512", SimdWidth.Vector512),
+        ("vector256", SimdWidth.Vector256),
+        ("vector128", SimdWidth.Vector128),
+        ("vectort", SimdWidth.VectorT),
+        ("scalar", SimdWidth.Scalar),
+    ];
+
     public static readonly (string Word, PairWeighting Value)[] Alpha = [("circle", PairWeighting.Circle), ("constant", PairWeighting.Constant)];
     public static readonly (string Word, WeightGradient Value)[] AlphaGradient = [("detached", WeightGradient.Detached), ("attached", WeightGradient.Attached)];
     public static readonly (string Word, SimilarityClamp Value)[] Clamp =

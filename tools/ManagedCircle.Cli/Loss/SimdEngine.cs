@@ -3,6 +3,8 @@ namespace ManagedCircle.Cli.Loss;
 /// <summary>The loss in float: the SIMD engine.</summary>
 internal sealed class SimdEngine(CircleLoss loss, ExecutionOptions execution) : ILossEngine<float>
 {
+    private readonly CosineSimilarity similarity = new(execution);
+
     /// <summary>Makes the engine.</summary>
     /// <exception cref="UsageException">The options contradict each other, or ask for vectors that this machine does not have.</exception>
     public static SimdEngine Create(CircleLossOptions options, ExecutionOptions execution)
@@ -43,9 +45,22 @@ internal sealed class SimdEngine(CircleLoss loss, ExecutionOptions execution) : 
     }
 
     /// <inheritdoc/>
-    public void Similarities(ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination) =>
-        Cli.Similarities.Compute(queries, references, dimension, loss.Options.Normalize, destination);
+    public void Similarities(ReadOnlySpan<float> queries, ReadOnlySpan<float> references, int dimension, Span<float> destination)
+    {
+        if (loss.Options.Normalize)
+        {
+            similarity.Matrix(queries, references, dimension, destination);
+        }
+        else
+        {
+            similarity.InnerProducts(queries, references, dimension, destination);
+        }
+    }
 
     /// <inheritdoc/>
-    public void Dispose() => loss.Dispose();
+    public void Dispose()
+    {
+        loss.Dispose();
+        similarity.Dispose();
+    }
 }

@@ -10,24 +10,34 @@ namespace ManagedCircle.Cli.Training;
 /// </remarks>
 internal readonly record struct Retrieval(double RecallAt1, double MapAtR)
 {
+    // Rows that search together, so that the others are packed once for all of them.
+    private const int QueriesAtOnce = 64;
+
     /// <summary>Lets every row search among the others.</summary>
     public static Retrieval Measure(LabeledRows rows)
     {
         (double recall, double precision, int queries) = (0, 0, 0);
         Dictionary<long, int> classSizes = rows.Labels.CountBy(label => label).ToDictionary();
-        float[] similarities = new float[rows.Count];
+        using CosineSimilarity cosines = new();
+        float[] similarities = new float[(long)Math.Min(QueriesAtOnce, rows.Count) * rows.Count];
         int[] nearest = new int[rows.Count];
         for (int query = 0; query < rows.Count; query++)
         {
+            if (query % QueriesAtOnce == 0)
+            {
+                int queriesNow = Math.Min(QueriesAtOnce, rows.Count - query);
+                cosines.Matrix(rows.Values.AsSpan(query * rows.Dimension, queriesNow * rows.Dimension), rows.Values, rows.Dimension, similarities);
+            }
+
             int others = classSizes[rows.Labels[query]] - 1;
             if (others == 0)
             {
                 continue;
             }
 
-            Similarities.Compute(rows.Values.AsSpan(query * rows.Dimension, rows.Dimension), rows.Values, rows.Dimension, normalize: true, similarities);
-            similarities[query] = float.NegativeInfinity;
-            SortByDescending(similarities, nearest);
+            Span<float> row = similarities.AsSpan(query % QueriesAtOnce * rows.Count, rows.Count);
+            row[query] = float.NegativeInfinity;
+            SortByDescending(row, nearest);
 
             bool first = rows.Labels[nearest[0]] == rows.Labels[query];
             recall += first ? 1 : 0;
@@ -52,13 +62,13 @@ internal readonly record struct Retrieval(double RecallAt1, double MapAtR)
         return sum / nearest.Length;
     }
 
-    private static void SortByDescending(float[] similarities, int[] rows)
+    private static void SortByDescending(Span<float> similarities, Span<int> rows)
     {
         for (int i = 0; i < rows.Length; i++)
         {
             (similarities[i], rows[i]) = (-similarities[i], i);
         }
 
-        Array.Sort(similarities, rows);
+        similarities.Sort(rows);
     }
 }
