@@ -77,7 +77,8 @@ public sealed class SimilarityLossPropertyTests
         double largest = Nearly.Largest(expected.Similarities), logit = Tolerances.LogitOfSimilarity(options, largest), both = 2 * logit;
         string name = problem.Source.Name;
 
-        double OfALoss(double loss) => unit * (both * Math.Min(1, loss / unit) + Tolerances.FewFloatRoundings * Math.Max(loss / unit, Math.Min(1, loss / unit)) + Tolerances.SubnormalInFloat);
+        double OfALoss(double loss) => unit * (both * Math.Min(1, loss / unit)
+            + Tolerances.FewFloatRoundings * Math.Max(loss / unit, Math.Min(1, loss / unit)) + Tolerances.SubnormalInFloat);
 
         Nearly.Equal(expected.Losses, Doubles(answer.Losses), OfALoss, $"{name}: losses");
         Assert.Equal(expected.ValidCount, answer.Result.ValidCount);
@@ -93,8 +94,10 @@ public sealed class SimilarityLossPropertyTests
         Assert.Equal(logits.Select(double.IsNegativeInfinity), answer.Logits.Select(float.IsNegativeInfinity));
         Nearly.Equal(Finite(logits), Finite(Doubles(answer.Logits)), logit, $"{name}: logits");
 
-        // Losses that vanish in float are not counted by it, and the denominators differ. A mask of a batch against itself knows no ignored queries to leave uncounted.
-        bool countsDiffer = expected.NonzeroCount != answer.Result.NonzeroCount && options.Denominator is MeanDenominator.Nonzero or MeanDenominator.NonzeroWeights;
+        // Losses that vanish in float are not counted by it, and the denominators differ. A mask of a batch against itself knows no ignored queries to leave
+        // uncounted.
+        bool countsDiffer = expected.NonzeroCount != answer.Result.NonzeroCount
+            && options.Denominator is MeanDenominator.Nonzero or MeanDenominator.NonzeroWeights;
         bool counted = byLabels || options.IgnoreLabel is null || options.Denominator is not (MeanDenominator.All or MeanDenominator.Weights);
         if ((countsDiffer || !counted) && options.Reduction == LossReduction.Mean)
         {
@@ -109,12 +112,14 @@ public sealed class SimilarityLossPropertyTests
         {
             double[] weights = problem.Source.Terms.Weights is { Length: > 0 } given ? given : [.. expected.Losses.Select(_ => 1.0)];
             double share = OfDenominator(problem, expected, problem.Source.Terms.Weights);
-            double tolerance = share * expected.Losses.Zip(weights, (loss, weight) => weight * OfALoss(loss)).Sum() + Tolerances.FewFloatRoundings * expected.Loss;
+            double tolerance = share * expected.Losses.Zip(weights, (loss, weight) => weight * OfALoss(loss)).Sum()
+                + Tolerances.FewFloatRoundings * expected.Loss;
             Nearly.Equal(expected.Loss, answer.Result.Loss, tolerance, $"{name}: loss");
         }
 
         // A softmax and a sigmoid are off, relative, by what their logits are; a slope by roundings of its largest term.
-        double slope = Tolerances.FewFloatRoundings * options.Gamma * 2 * (largest + Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum))
+        double slope = Tolerances.FewFloatRoundings * options.Gamma * 2 * (largest
+            + Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum))
             + Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin)));
         double coefficient = unit * OfDenominator(problem, expected, problem.Source.Terms.Weights)
             * Nearly.Largest([1, .. problem.Source.Terms.Weights]) * Nearly.Largest([1, .. problem.Source.Terms.Upstream]);
@@ -143,7 +148,8 @@ public sealed class SimilarityLossPropertyTests
             MeanDenominator.All => result.QueryCount,
             MeanDenominator.Valid => result.ValidCount,
             MeanDenominator.Nonzero => result.NonzeroCount,
-            MeanDenominator.Weights => weights.Length == 0 ? result.QueryCount : weights.Where((_, i) => problem.Source.Labels[i] != problem.Options.IgnoreLabel).Sum(),
+            MeanDenominator.Weights => weights.Length == 0 ? result.QueryCount
+                : weights.Where((_, i) => problem.Source.Labels[i] != problem.Options.IgnoreLabel).Sum(),
             _ => result.Losses.Select((loss, i) => loss > 0 ? weights.Length == 0 ? 1 : weights[i] : 0).Sum(),
         };
         return denominator == 0 ? 0 : 1 / denominator;
