@@ -94,6 +94,9 @@ public static partial class Tolerances
     /// </summary>
     public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
 
+    /// <summary>The same for a loss, which rounds on its way: by half a last place of its own, twice where multiply and add are not fused.</summary>
+    public static double LossInFloat(double loss, double gamma) => LogitInFloat(gamma) + loss * Math.Pow(2, -23);
+
     /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
     public const double OfThePeersFloat = 6;
 
