@@ -6,6 +6,9 @@ public static partial class Tolerances
     /// <summary>The last place of 1 in double; a rounding is off by at most half of it, relative.</summary>
     private static readonly double Epsilon = Math.BitIncrement(1.0) - 1;
 
+    /// <summary>Half the last place of 1 in float: how far a rounding moves a number, relative.</summary>
+    public const double FloatRounding = 1.0 / (1 << 24);
+
     /// <summary>A few operations in double, each rounded, on numbers about 1.</summary>
     public static readonly double FewRoundings = 8 * Epsilon;
 
@@ -93,6 +96,9 @@ public static partial class Tolerances
     /// is not known, this is what the engine promises of a loss beyond gamma 256.
     /// </summary>
     public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
+
+    /// <summary>The same for a loss, which rounds on its way: by half a last place of its own, twice where multiply and add are not fused.</summary>
+    public static double LossInFloat(double loss, double gamma) => LogitInFloat(gamma) + 2 * FloatRounding * loss;
 
     /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
     public const double OfThePeersFloat = 6;
