@@ -28,13 +28,17 @@ public sealed partial class ReadmeTests : IDisposable
     }
 
     [Fact]
-    public void The_programs_of_the_pages_run()
+    public void The_programs_of_the_pages_compile_and_print_what_they_say()
     {
-        string[] programs = [.. Pages.SelectMany(page => DocumentedProgram().Matches(Read("docs", page.Data))).Select(match => match.Groups["code"].Value)];
+        Match[] programs = [.. Pages.SelectMany(page => DocumentedProgram().Matches(Read("docs", page.Data)))];
 
         Assert.NotEmpty(programs);
-        Assert.All(programs, program => Assert.NotEqual("", OutputOf(program)));
+        Assert.All(programs, program => Assert.Equal(program.Groups["output"].Value, OutputOf(program.Groups["code"].Value)));
     }
+
+    [Fact]
+    public void Every_csharp_block_that_is_marked_as_a_program_says_what_it_prints() =>
+        Assert.All(Pages, page => Assert.Equal(Regex.Count(Read("docs", page.Data), "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(Read("docs", page.Data))));
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -72,6 +76,6 @@ public sealed partial class ReadmeTests : IDisposable
     [GeneratedRegex("""^```csharp\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex QuickStart();
 
-    [GeneratedRegex("""^```csharp program\n(?<code>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex("""^```csharp program\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex DocumentedProgram();
 }

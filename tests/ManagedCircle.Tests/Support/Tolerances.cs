@@ -123,7 +123,7 @@ public static partial class Tolerances
 
     /// <summary>
     /// What the engine promises of each loss at gamma 80. A logit moves by gamma (|s - O| + |s - D|), about gamma where pairs of a trained batch lie, times
-    /// what s is off by, up to a last place of 1; P and N do: 80 * 2 * 1.2e-7 = 2e-5, and large losses round by a few places of their own. Measured 1.1e-5
+    /// what s is off by, up to a last place of 1; P and N do: 80 * 2 * 1.2e-7 = 2e-5, and large losses round by a few places of their own. Measured 1.0e-5
     /// for losses near 1; 1.2e-5 without fused multiply-adds.
     /// </summary>
     public static double LossAtGamma80(double loss) => 2e-5 + 1e-6 * loss;
