@@ -47,7 +47,7 @@ public readonly ref struct SimilarityDetails
 /// pairs that take no part, and in the row of a query without a positive or without a negative.
 /// </para>
 /// <para>
-/// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within that and 1e-6 max(1, L) of
+/// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
 /// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite. Memory grows with queryCount + referenceCount, and
 /// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe. Results are the same bits for any number of
 /// threads and, where the hardware fuses multiply and add, any width of vectors.
