@@ -3,6 +3,7 @@ using System.Text.RegularExpressions;
 using ManagedCircle.Tests.Cli;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Emit;
 using Xunit;
 
 namespace ManagedCircle.Tests;
@@ -14,7 +15,8 @@ public sealed partial class ReadmeTests : IDisposable
 
     private readonly TemporaryDirectory directory = new();
 
-    public static TheoryData<string> Pages => [.. Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "docs")).Select(file => Path.GetFileName(file)!)];
+    public static TheoryData<string> Pages =>
+        [.. Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "docs")).Select(file => Path.GetFileName(file)!)];
 
     public void Dispose() => directory.Dispose();
 
@@ -38,7 +40,11 @@ public sealed partial class ReadmeTests : IDisposable
 
     [Fact]
     public void Every_csharp_block_that_is_marked_as_a_program_says_what_it_prints() =>
-        Assert.All(Pages, page => Assert.Equal(Regex.Count(Read("docs", page.Data), "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(Read("docs", page.Data))));
+        Assert.All(Pages, page =>
+        {
+            string text = Read("docs", page.Data);
+            Assert.Equal(Regex.Count(text, "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(text));
+        });
 
     [Theory]
     [MemberData(nameof(Pages))]
@@ -51,15 +57,17 @@ public sealed partial class ReadmeTests : IDisposable
     {
         // A console application as the SDK's template makes it: implicit usings, nullable, this library referenced.
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        string[] libraries = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        IEnumerable<string> libraries = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]);
         const string Usings = "global using System; global using System.Collections.Generic; global using System.Linq; global using System.Threading;";
         CSharpCompilation program = CSharpCompilation.Create(
             "Program",
             [CSharpSyntaxTree.ParseText(Usings, cancellationToken: cancellation), CSharpSyntaxTree.ParseText(code, cancellationToken: cancellation)],
-            libraries.Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]).Select(path => MetadataReference.CreateFromFile(path)),
+            libraries.Select(path => MetadataReference.CreateFromFile(path)),
             new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
         string assembly = directory["Program.dll"];
-        Assert.DoesNotContain(program.Emit(assembly, cancellationToken: cancellation).Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
+        EmitResult emitted = program.Emit(assembly, cancellationToken: cancellation);
+        Assert.DoesNotContain(emitted.Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
         foreach (Assembly library in (Assembly[])[typeof(CircleLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
         {
             File.Copy(library.Location, directory[Path.GetFileName(library.Location)], overwrite: true);
@@ -76,6 +84,8 @@ public sealed partial class ReadmeTests : IDisposable
     [GeneratedRegex("""^```csharp\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex QuickStart();
 
-    [GeneratedRegex("""^```csharp program\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
+    [GeneratedRegex(
+        """^```csharp program\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""",
+        RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex DocumentedProgram();
 }
