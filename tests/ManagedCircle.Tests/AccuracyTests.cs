@@ -33,9 +33,10 @@ public sealed class AccuracyTests
     {
         Random random = new(1000 * count);
         int classes = count / 4;
-        double[] centres = [.. Enumerable.Range(0, classes * dimension).Select(_ => Normal())];
+        double[] centres = [.. Enumerable.Range(0, classes * dimension).Select(_ => double.IsInfinity(spread) ? 0 : Normal())];
+        double scale = double.IsInfinity(spread) ? 1 : spread;
         return new(
-            [.. Enumerable.Range(0, count * dimension).Select(i => (float)(double.IsInfinity(spread) ? Normal() : centres[i % centres.Length] + (spread * Normal())))],
+            [.. Enumerable.Range(0, count * dimension).Select(i => (float)(centres[i % centres.Length] + (scale * Normal())))],
             [.. Enumerable.Range(0, count).Select(row => (long)(row % classes))],
             dimension);
 
