@@ -144,16 +144,17 @@ public readonly record struct CircleMargins
     /// <inheritdoc cref="PositiveSlopes"/>
     public void NegativeSlopes(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Slopes(similarities, destination);
 
-    /// <summary>The circle logits of classes, as cross-entropy takes them: <c>gamma weight (s - Dp)</c> for the target and <c>gamma weight (s - Dn)</c> for others.</summary>
+    /// <summary>The circle logits of classes, as cross-entropy takes them.</summary>
     /// <param name="similarities">Similarities of queries to class weights, shape [queryCount, classCount], row-major.</param>
     /// <param name="targets">The class of each query, shape [queryCount].</param>
     /// <param name="classes">The class of each column, shape [classCount]; any subset of all classes, in any order.</param>
     /// <param name="destination">Receives the logits, shape [queryCount, classCount]; may be the similarities.</param>
     /// <exception cref="ArgumentException">The shapes do not match, or the spans overlap without being the same.</exception>
     /// <remarks>
-    /// Cross-entropy with softmax over a row is <c>log(1 + sum over others of e^(logit - logit of the target))</c>, the class-level Circle loss of that query (Sun et al.,
-    /// section 3.3; fast-reid's CircleSoftmax). The target's logit is therefore <see cref="PositiveLogit(double)"/> with the sign turned. A query whose target is not among
-    /// the classes has only negatives: its logits are all <see cref="NegativeLogit(double)"/>, and <see cref="CircleLoss"/> gives it loss 0 and gradient 0.
+    /// They are <c>gamma weight (s - Dp)</c> for the target and <c>gamma weight (s - Dn)</c> for the others. Cross-entropy with softmax over a row is
+    /// <c>log(1 + sum over others of e^(logit - logit of the target))</c>, the class-level Circle loss of that query (Sun et al., section 3.3; fast-reid's
+    /// CircleSoftmax). The target's logit is therefore <see cref="PositiveLogit(double)"/> with the sign turned. A query whose target is not among the
+    /// classes has only negatives: its logits are all <see cref="NegativeLogit(double)"/>, and <see cref="CircleLoss"/> gives it loss 0 and gradient 0.
     /// </remarks>
     public void ClassLogits(ReadOnlySpan<float> similarities, ReadOnlySpan<long> targets, ReadOnlySpan<long> classes, Span<float> destination)
     {

@@ -3,16 +3,17 @@ using System.Text;
 
 namespace ManagedCircle;
 
-/// <summary>A ring of references that outlives a batch: the rows of the last batches, to compare the next ones with (Wang et al., CVPR 2020, arXiv 1912.06798).</summary>
+/// <summary>A ring of references that outlives a batch: the rows of the last batches, to compare the next ones with.</summary>
 /// <remarks>
 /// <para>
-/// A batch enters the memory and is then compared with all that the memory holds, its own rows among them, but no query with its own copy. Stored rows are constants of the
-/// gradient; the copies of the batch under way are too, as in PyTorch Metric Learning, unless the call asks for the gradient through them. To compare a batch with earlier ones
-/// alone, as MoCo's queue does, call the loss with <see cref="References"/> and then <see cref="Enqueue"/>.
+/// After Wang et al., Cross-Batch Memory for Embedding Learning, CVPR 2020, arXiv 1912.06798.
+/// A batch enters the memory and is then compared with all that the memory holds, its own rows among them, but no query with its own copy. Stored rows are
+/// constants of the gradient; the copies of the batch under way are too, as in PyTorch Metric Learning, unless the call asks for the gradient through them. To
+/// compare a batch with earlier ones alone, as MoCo's queue does, call the loss with <see cref="References"/> and then <see cref="Enqueue"/>.
 /// </para>
 /// <para>
-/// Rows are stored as they are given, before any normalisation, and must be finite whatever <see cref="CircleLossOptions.CheckInputs"/> says. A call that fails leaves the memory
-/// as it was. The memory grows to its capacity as it fills, then nothing is allocated. An instance is not thread-safe.
+/// Rows are stored as they are given, before any normalisation, and must be finite whatever <see cref="CircleLossOptions.CheckInputs"/> says. A call that
+/// fails leaves the memory as it was. The memory grows to its capacity as it fills, then nothing is allocated. An instance is not thread-safe.
 /// </para>
 /// </remarks>
 public sealed class CrossBatchMemory
@@ -60,7 +61,9 @@ public sealed class CrossBatchMemory
     /// <summary>Stores rows; the oldest leave where there is no room.</summary>
     /// <param name="batch">The rows, at most <see cref="Capacity"/> of them.</param>
     /// <param name="mask">Which rows to store, shape [batch.Count]; empty for all.</param>
-    /// <exception cref="ArgumentException">A shape does not match, there are more rows than the memory holds, or a row holds NaN or infinity; the memory is unchanged.</exception>
+    /// <exception cref="ArgumentException">
+    /// A shape does not match, there are more rows than the memory holds, or a row holds NaN or infinity; the memory is unchanged.
+    /// </exception>
     public void Enqueue(EmbeddingBatch batch, ReadOnlySpan<bool> mask = default)
     {
         int count = Check(batch, mask);
@@ -82,22 +85,25 @@ public sealed class CrossBatchMemory
 
     /// <summary>Stores a batch, and computes its loss against all that is stored.</summary>
     /// <inheritdoc cref="ForwardBackward"/>
-    public LossResult Forward(CircleLoss loss, EmbeddingBatch batch, Span<float> losses = default, QueryTerms terms = default, ReadOnlySpan<bool> enqueue = default) =>
+    public LossResult Forward(
+        CircleLoss loss, EmbeddingBatch batch, Span<float> losses = default, QueryTerms terms = default, ReadOnlySpan<bool> enqueue = default) =>
         Run(loss, batch, default, losses, terms, enqueue, throughKeys: false);
 
     /// <summary>Stores a batch, and computes its loss against all that is stored and the gradient of its rows.</summary>
     /// <param name="loss">The loss; its diagonals have no part, as no query meets its own copy.</param>
     /// <param name="batch">The rows, of the memory's dimension.</param>
     /// <param name="gradient">Receives the gradient with respect to the rows, laid out as they are; overwritten. It must not overlap them.</param>
-    /// <param name="losses">Receives the loss of each row, unweighted, shape [batch.Count] ([1] for a whole-batch loss); 0 for a row that is no query. Empty to leave them out.</param>
+    /// <param name="losses">
+    /// Receives the loss of each row, unweighted, shape [batch.Count] ([1] for a whole-batch loss); 0 for a row that is no query. Empty to leave them out.
+    /// </param>
     /// <param name="terms">Weights and upstream gradients of the rows; excluded references are the memory's to choose.</param>
     /// <param name="enqueue">
-    /// Which rows to store, shape [batch.Count]: those are then no queries, and the others are not stored (as PyTorch Metric Learning's <c>enqueue_mask</c>, for the two halves of a
-    /// momentum encoder's batch). Empty to store every row and make it a query too.
+    /// Which rows to store, shape [batch.Count]: those are then no queries, and the others are not stored (as PyTorch Metric Learning's <c>enqueue_mask</c>,
+    /// for the two halves of a momentum encoder's batch). Empty to store every row and make it a query too.
     /// </param>
     /// <param name="gradientThroughKeys">Whether the gradient also goes through the copies of the batch's rows as references.</param>
     /// <exception cref="ArgumentException">
-    /// A shape does not match, spans overlap, a row holds NaN or infinity, or there are more rows to store than the memory holds; memory and gradient are unchanged.
+    /// A shape does not match, spans overlap, a row holds NaN or infinity, or there are too many rows to store; memory and gradient are unchanged.
     /// </exception>
     public LossResult ForwardBackward(
         CircleLoss loss,
@@ -167,7 +173,8 @@ public sealed class CrossBatchMemory
     {
         int count = enqueue.Count(false);
         Span<float> some = Room(ref queryRows, count * Dimension), ofSome = Room(ref queryGradient, gradient.IsEmpty ? 0 : count * Dimension);
-        Span<float> weights = Room(ref queryWeights, terms.Weights.IsEmpty ? 0 : count), upstream = Room(ref queryUpstream, terms.Upstream.Length > 1 ? count : 0);
+        Span<float> weights = Room(ref queryWeights, terms.Weights.IsEmpty ? 0 : count);
+        Span<float> upstream = Room(ref queryUpstream, terms.Upstream.Length > 1 ? count : 0);
         bool whole = loss.Options.Scope == LossScope.Batch;
         Span<float> lossOfSome = whole ? losses : Room(ref queryLosses, losses.IsEmpty ? 0 : count);
         Span<long> labelsOfSome = Room(ref queryLabels, count);
@@ -363,7 +370,8 @@ public sealed class CrossBatchMemory
         }
 
         BinaryReader numbers = new(new MemoryStream(header, Signature.Length, HeaderBytes - Signature.Length));
-        int version = numbers.ReadInt32(), dimension = numbers.ReadInt32(), capacity = numbers.ReadInt32(), count = numbers.ReadInt32(), next = numbers.ReadInt32();
+        int version = numbers.ReadInt32(), dimension = numbers.ReadInt32(), capacity = numbers.ReadInt32(), count = numbers.ReadInt32();
+        int next = numbers.ReadInt32();
         if (version != Version)
         {
             throw new InvalidDataException($"The cross-batch memory is of version {version}: expected {Version}.");
@@ -374,7 +382,8 @@ public sealed class CrossBatchMemory
         long length = fits ? count * (sizeof(long) + (long)dimension * sizeof(float)) : long.MaxValue;
         if (length > Array.MaxLength)
         {
-            throw new InvalidDataException($"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be.");
+            throw new InvalidDataException(
+                $"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be.");
         }
 
         byte[] body = Read(stream, (int)length, "rows"), checksum = Read(stream, SHA256.HashSizeInBytes, "checksum");

@@ -15,8 +15,8 @@ public readonly record struct PairSummary(long Count, double MeanSimilarity, dou
 /// <param name="Positives">Over all positive pairs.</param>
 /// <param name="Negatives">Over all negative pairs.</param>
 /// <remarks>
-/// The pairs are those of the loss with the same options: in a batch against itself each counts for both of its ends, and for a whole-batch loss once. It is a computation of its
-/// own, of about a forward pass: a loss that is not asked for it does no work for it. Sums are in double, in one fixed order.
+/// The pairs are those of the loss with the same options: in a batch against itself each counts for both of its ends, and for a whole-batch loss once. It is a
+/// computation of its own, of about a forward pass: a loss that is not asked for it does no work for it. Sums are in double, in one fixed order.
 /// </remarks>
 public readonly record struct PairStatistics(int QueryCount, int ValidCount, PairSummary Positives, PairSummary Negatives)
 {
@@ -42,7 +42,8 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     /// <param name="excludedReferences">As <see cref="QueryTerms.ExcludedReferences"/>.</param>
     /// <exception cref="ArgumentException">An option is out of its range, a shape does not match, or a row holds NaN or infinity.</exception>
     /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
-    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, ReadOnlySpan<int> excludedReferences = default)
+    public static PairStatistics Of(
+        CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, ReadOnlySpan<int> excludedReferences = default)
     {
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);

@@ -39,18 +39,18 @@ public readonly ref struct SimilarityDetails
         && HardestPositives.IsEmpty && HardestNegatives.IsEmpty);
 }
 
-/// <summary>Circle loss and dL/ds from similarities that the caller has: a matrix with labels, a mask or lists of pairs, or the similarities of one query.</summary>
+/// <summary>Circle loss and dL/ds from similarities: a matrix with labels, a mask or lists of pairs, or the similarities of one query.</summary>
 /// <remarks>
 /// <para>
-/// The loss is that of <see cref="CircleLoss"/>, with every choice of <see cref="CircleLossOptions"/> but the normalisation: similarities are taken as they are.
-/// The gradient is that of <c>sum over q of upstream_q weight_q loss_q / denominator</c> with respect to the similarities before the clamp; it is 0 for pairs that take
-/// no part, and in the row of a query without a positive or without a negative.
+/// The loss is that of <see cref="CircleLoss"/>, with every choice of <see cref="CircleLossOptions"/> but the normalisation: similarities are taken as they
+/// are. The gradient is that of <c>sum over q of upstream_q weight_q loss_q / denominator</c> with respect to the similarities before the clamp; it is 0 for
+/// pairs that take no part, and in the row of a query without a positive or without a negative.
 /// </para>
 /// <para>
-/// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within that and 1e-6 max(1, L) of
-/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite. Memory grows with queryCount + referenceCount, and nothing
-/// is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe. Results are the same bits for any number of threads
-/// and, where the hardware fuses multiply and add, any width of vectors.
+/// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
+/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite. Memory grows with queryCount + referenceCount, and
+/// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe. Results are the same bits for any number of
+/// threads and, where the hardware fuses multiply and add, any width of vectors.
 /// </para>
 /// </remarks>
 public sealed class SimilarityLoss : IDisposable
@@ -79,23 +79,26 @@ public sealed class SimilarityLoss : IDisposable
 
     /// <summary>Computes the loss of similarities.</summary>
     /// <param name="batch">The similarities and what their pairs are.</param>
-    /// <param name="losses">Receives the loss of each query, unweighted, shape [batch.QueryCount] ([1] for a whole-batch loss); empty to leave them out.</param>
+    /// <param name="losses">Receives the loss of each query, unweighted, shape [QueryCount] ([1] for a whole-batch loss); empty to leave them out.</param>
     /// <param name="terms">Weights of the queries and, with labels of queries and references, excluded references.</param>
     /// <param name="details">What else is wanted.</param>
-    /// <exception cref="ArgumentException">A shape does not match, spans overlap, a row holds NaN or infinity, or a pair is listed as positive and as negative.</exception>
+    /// <exception cref="ArgumentException">
+    /// A shape does not match, spans overlap, a row holds NaN or infinity, or a pair is listed as positive and as negative.
+    /// </exception>
     public LossResult Forward(SimilarityBatch batch, Span<float> losses = default, QueryTerms terms = default, SimilarityDetails details = default) =>
         Run(batch, default, losses, terms, details);
 
     /// <summary>Computes the loss of similarities and its gradient.</summary>
     /// <param name="batch">The similarities and what their pairs are.</param>
     /// <param name="gradient">Receives dL/ds, shape [batch.QueryCount, batch.ReferenceCount]; overwritten. It may be the similarities themselves.</param>
-    /// <param name="losses">Receives the loss of each query, unweighted, shape [batch.QueryCount] ([1] for a whole-batch loss); empty to leave them out.</param>
+    /// <param name="losses">Receives the loss of each query, unweighted, shape [QueryCount] ([1] for a whole-batch loss); empty to leave them out.</param>
     /// <param name="terms">Weights and upstream gradients of the queries and, with labels of queries and references, excluded references.</param>
     /// <param name="details">What else is wanted.</param>
     /// <exception cref="ArgumentException">
     /// A shape does not match, spans overlap, a row holds NaN or infinity, or a pair is listed as positive and as negative; the gradient is unchanged.
     /// </exception>
-    public LossResult ForwardBackward(SimilarityBatch batch, Span<float> gradient, Span<float> losses = default, QueryTerms terms = default, SimilarityDetails details = default)
+    public LossResult ForwardBackward(
+        SimilarityBatch batch, Span<float> gradient, Span<float> losses = default, QueryTerms terms = default, SimilarityDetails details = default)
     {
         ThrowIf.NotInPlace(batch.Similarities, gradient);
         return Run(batch, gradient, losses, terms, details);
@@ -109,7 +112,11 @@ public sealed class SimilarityLoss : IDisposable
     /// <param name="terms">Its weight and upstream gradient, one number each.</param>
     /// <exception cref="ArgumentException">A shape does not match, spans overlap, or a similarity is NaN or infinity; the gradients are unchanged.</exception>
     public LossResult OfQuery(
-        ReadOnlySpan<float> positives, ReadOnlySpan<float> negatives, Span<float> positiveGradient = default, Span<float> negativeGradient = default, QueryTerms terms = default)
+        ReadOnlySpan<float> positives,
+        ReadOnlySpan<float> negatives,
+        Span<float> positiveGradient = default,
+        Span<float> negativeGradient = default,
+        QueryTerms terms = default)
     {
         ThrowIf.NotLength(positiveGradient.Length, positives.Length, nameof(positiveGradient), "one per positive", mayBeEmpty: true);
         ThrowIf.NotLength(negativeGradient.Length, negatives.Length, nameof(negativeGradient), "one per negative", mayBeEmpty: true);

@@ -217,7 +217,8 @@ internal static class ThrowIf
         if (length != (long)queryCount * referenceCount)
         {
             throw new ArgumentException(
-                $"similarities holds {length} numbers: expected {(long)queryCount * referenceCount}, {queryCount} queries by {referenceCount} references.", "similarities");
+                $"similarities holds {length} numbers: expected {(long)queryCount * referenceCount}, {queryCount} queries by {referenceCount} references.",
+                "similarities");
         }
     }
 
@@ -238,7 +239,8 @@ internal static class ThrowIf
         if (bad >= 0)
         {
             throw new ArgumentException(
-                $"mask: the pair of query {bad / referenceCount} and reference {bad % referenceCount} is {(byte)mask[bad]}: expected 0 (ignored), 1 (positive) or 2 (negative).",
+                $"mask: the pair of query {bad / referenceCount} and reference {bad % referenceCount} is {(byte)mask[bad]}: "
+                + "expected 0 (ignored), 1 (positive) or 2 (negative).",
                 nameof(mask));
         }
     }

@@ -513,6 +513,95 @@ public sealed class CircleLossTests
         Assert.Equal(0, loss.WorkspaceBytes);
     }
 
+    [Theory]
+    [MemberData(nameof(Widths))]
+    public void Unchecked_a_bad_query_has_no_loss_and_no_gradient(SimdWidth width)
+    {
+        foreach (float bad in (float[])[float.NaN, float.PositiveInfinity, float.NegativeInfinity])
+        {
+            LargeBatch queries = LargeBatch.Draw(1, 300, 20, classes: 6), references = LargeBatch.Draw(2, 270, 20, classes: 6);
+            LargeBatch holed = queries with { Rows = [.. queries.Rows] };
+            holed.Rows[(77 * 20) + 3] = bad;
+            CircleLossOptions options = CircleLossOptions.Paper with { CheckInputs = false, Reduction = LossReduction.Sum };
+            float[][] expected = queries.Solve(options, new() { SimdWidth = width }, references);
+            float[][] actual = holed.Solve(options, new() { SimdWidth = width }, references);
+
+            Assert.True(float.IsNaN(actual[0][77]), $"{bad}: the loss is {actual[0][77]}");
+            Assert.All(actual[1][(77 * 20)..(78 * 20)], x => Assert.True(float.IsNaN(x), $"{bad}: the gradient is {x}"));
+            (expected[0][77], actual[0][77]) = (0, 0);
+            Assert.Equal(expected[0], actual[0]);
+            Assert.Equal([.. expected[1][..(77 * 20)], .. expected[1][(78 * 20)..]], (float[])[.. actual[1][..(77 * 20)], .. actual[1][(78 * 20)..]]);
+        }
+    }
+
+    [Fact]
+    public void Unchecked_a_bad_row_spoils_the_losses_it_touches()
+    {
+        foreach (bool normalize in (bool[])[true, false])
+        {
+            LargeBatch batch = LargeBatch.Draw(1, 700, 20, classes: 6);
+            batch.Rows[5_000] = float.NaN;
+            CircleLossOptions options = CircleLossOptions.Paper with { CheckInputs = false, Normalize = normalize, Gamma = 16 };
+            float[] losses = batch.Solve(options, new() { Threads = 3 })[0];
+
+            Assert.True(losses.All(float.IsNaN), $"{losses.Count(float.IsNaN)} of 700 losses are NaN");
+        }
+    }
+
+    [Theory]
+    [InlineData(80, 1.68, -0.68)]
+    [InlineData(100, 1.68, -0.68)]
+    [InlineData(200, 1.68, -0.68)]
+    public void A_tiny_loss_has_a_gradient_as_precise_as_any(double gamma, double positiveOptimum, double positiveMargin)
+    {
+        // A positive that is far better than its margin and a negative that is as bad as can be: the loss is far below 1 and far above the smallest float.
+        LossProblem problem = new()
+        {
+            Options = CircleLossOptions.Paper with { Gamma = gamma, PositiveOptimum = positiveOptimum, PositiveMargin = positiveMargin },
+            Rows = [1, 0],
+            Labels = [1],
+            References = [0.6, 0.8, 0.96, 0.28],
+            ReferenceLabels = [1, 2],
+        };
+
+        new FloatCase(problem, ExecutionOptions.Default).AssertIsTheReference();
+    }
+
+    [Fact]
+    public void Losses_that_overlap_the_terms_are_an_error()
+    {
+        float[] weights = [1, 2, 3, 4];
+        using CircleLoss loss = new(CircleLossOptions.Paper);
+
+        AssertError("losses", () => loss.Forward(Four, weights, new() { Weights = weights }));
+        AssertError("losses", () => loss.ForwardBackward(Four, new float[12], weights, new() { Upstream = weights }));
+        Assert.Equal([1, 2, 3, 4], weights);
+    }
+
+    [Fact]
+    public void A_loss_that_is_used_after_it_was_disposed_is_an_error()
+    {
+        CircleLoss loss = new(CircleLossOptions.Paper);
+        loss.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => loss.Forward(Four));
+        Assert.Equal(0, loss.WorkspaceBytes);
+    }
+
+    [Fact]
+    public void The_workspace_stays_within_its_bound_when_a_batch_of_another_shape_follows()
+    {
+        LargeBatch narrow = LargeBatch.Draw(1, 1_000, 16, classes: 6), wide = LargeBatch.Draw(1, 1_000, 256, classes: 6);
+        using CircleLoss need = new(CircleLossOptions.Paper), loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 4_000_000 });
+
+        need.Forward(wide.Batch);
+        Assert.InRange(need.WorkspaceBytes, 0, 4_000_000);
+        loss.ForwardBackward(narrow.Batch, new float[narrow.Rows.Length]);
+        loss.Forward(wide.Batch);
+
+        Assert.InRange(loss.WorkspaceBytes, need.WorkspaceBytes, 4_000_000);
+    }
+
     private static void AssertError(string message, Action call) =>
         Assert.Contains(message, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
 

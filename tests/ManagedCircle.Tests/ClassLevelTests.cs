@@ -35,7 +35,8 @@ public sealed class ClassLevelTests
         Assert.Contains(-1, targets);
         CircleMargins margins = new(golden.Params.Gamma, golden.Params.M);
         double[] cosines = ReferenceSimilarity.Forward(rows, classWeights, dimension, normalize: true);
-        double[] slopes = [.. cosines.Select((s, i) => (i % classes == targets[i / classes] ? -margins.PositiveSlope(s) : margins.NegativeSlope(s)) / cosines.Length)];
+        double[] slopes = [.. cosines.Select((s, i) =>
+            (i % classes == targets[i / classes] ? -margins.PositiveSlope(s) : margins.NegativeSlope(s)) / cosines.Length)];
 
         (double[] ofRows, double[] ofClasses) = ReferenceSimilarity.Backward(rows, classWeights, dimension, normalize: true, slopes);
 
@@ -86,7 +87,8 @@ public sealed class ClassLevelTests
         }
 
         Assert.Equal((4, 4), (answer.Result.ValidCount, answer.Losses.Count(loss => loss > 0)));
-        Nearly.Equal(reference.ReferenceGradient, answer.ReferenceGradient, Tolerances.PublishedGradientInFloat * Nearly.Largest(reference.ReferenceGradient), "gradient of the class weights");
+        Nearly.Equal(reference.ReferenceGradient, answer.ReferenceGradient, Tolerances.PublishedGradientInFloat * Nearly.Largest(reference.ReferenceGradient),
+            "gradient of the class weights");
     }
 
     [Fact]
@@ -104,7 +106,8 @@ public sealed class ClassLevelTests
         new CircleMargins(all.Options).ClassLogits(cosines, some.Labels, some.ReferenceLabels, cosines);
         LossAnswer answer = some.SolveInFloat();
 
-        double[] expected = [.. cosines.Chunk(5).Select((row, i) => sampled.Contains((int)some.Labels[i]) ? CrossEntropy(Doubles(row), Array.IndexOf(sampled, (int)some.Labels[i])) : 0)];
+        double[] expected = [.. cosines.Chunk(5).Select((row, i) => sampled.Contains((int)some.Labels[i])
+            ? CrossEntropy(Doubles(row), Array.IndexOf(sampled, (int)some.Labels[i])) : 0)];
         Nearly.Equal(expected, answer.Losses, loss => Tolerances.LogitOfSimilarity(all.Options, 1) + Tolerances.CrossEntropy * loss, "losses");
         Assert.Equal(answer.Losses.Count(loss => loss > 0), answer.Result.ValidCount);
         Assert.InRange(answer.Result.ValidCount, 1, 19);
@@ -116,7 +119,8 @@ public sealed class ClassLevelTests
         const int Count = 256, Classes = 100_000, Dimension = 128;
         Random random = new(3);
         float[] rows = Numbers(Count * Dimension), classWeights = Numbers(Classes * Dimension);
-        long[] labels = [.. Enumerable.Range(0, Count).Select(_ => (long)random.Next(Classes))], classes = [.. Enumerable.Range(0, Classes).Select(c => (long)c)];
+        long[] labels = [.. Enumerable.Range(0, Count).Select(_ => (long)random.Next(Classes))],
+            classes = [.. Enumerable.Range(0, Classes).Select(c => (long)c)];
         float[] losses = new float[Count], gradient = new float[rows.Length], classGradient = new float[classWeights.Length];
         using CircleLoss loss = new(CircleLossOptions.ClassLevel);
 
@@ -128,7 +132,8 @@ public sealed class ClassLevelTests
         Assert.Equal(Count, result.ValidCount);
         double[] someRows = [.. rows[..(2 * Dimension)].Select(x => (double)x)], asDoubles = [.. classWeights.Select(x => (double)x)];
         ReferenceResult expected = ReferenceLoss.AgainstReferences(
-            CircleLossOptions.ClassLevel with { Reduction = LossReduction.Sum, OutputScale = OutputScale.One }, someRows, labels.AsSpan(0, 2), asDoubles, classes);
+            CircleLossOptions.ClassLevel with { Reduction = LossReduction.Sum, OutputScale = OutputScale.One }, someRows, labels.AsSpan(0, 2), asDoubles,
+                classes);
         Nearly.Equal(expected.Losses, Doubles(losses[..2]), largest => Tolerances.PublishedLossInFloat * largest, "losses");
         double[] ofRows = [.. expected.QueryGradient.Select(g => g / Count)];
         Nearly.Equal(ofRows, Doubles(gradient[..(2 * Dimension)]), Tolerances.PublishedGradientInFloat * Nearly.Largest(ofRows), "gradient of the rows");

@@ -4,7 +4,7 @@ using Xunit;
 
 namespace ManagedCircle.Tests;
 
-/// <summary>Mutated memory files: every one is loaded or refused by one kind of error, and none makes the reader allocate beyond the file's own size class.</summary>
+/// <summary>Mutated memory files: each is loaded or refused by one kind of error, and none makes the reader allocate beyond the file's size class.</summary>
 /// <remarks>MANAGEDCIRCLE_FUZZ_INPUTS is how many to try; the seed of each is its number, so that a failure names the input that made it.</remarks>
 public sealed class CrossBatchMemoryFuzzTests
 {
@@ -54,7 +54,8 @@ public sealed class CrossBatchMemoryFuzzTests
                 Assert.Fail($"input {seed}: {error}");
             }
 
-            Assert.True(allocated <= FixedBytes + TimesTheFile * mutated.Length, $"input {seed}: {allocated} bytes were allocated for a file of {mutated.Length}");
+            Assert.True(allocated <= FixedBytes + TimesTheFile * mutated.Length,
+                $"input {seed}: {allocated} bytes were allocated for a file of {mutated.Length}");
         }
 
         // Both ways are taken often, so that neither check is idle.

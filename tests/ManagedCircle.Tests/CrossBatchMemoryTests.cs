@@ -27,7 +27,8 @@ public sealed class CrossBatchMemoryTests
 
         // Before the batch: what the memory held in every slot but the batch's own, and rows long gone where those were taken before.
         int filled = Math.Min(slots, entered[^1] < entered[0] ? 40 : entered[0]);
-        memory.Enqueue(new EmbeddingBatch(expectedRows.AsSpan(0, Math.Min(filled, entered[0]) * dimension), expectedLabels.AsSpan(0, Math.Min(filled, entered[0])), dimension));
+        memory.Enqueue(new EmbeddingBatch(expectedRows.AsSpan(0, Math.Min(filled, entered[0]) * dimension),
+            expectedLabels.AsSpan(0, Math.Min(filled, entered[0])), dimension));
         using CircleLoss loss = new(CircleLossOptions.PyTorchMetricLearning);
 
         LossResult result = memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels, dimension), gradient, enqueue: enqueue);
@@ -84,7 +85,8 @@ public sealed class CrossBatchMemoryTests
         using CircleLoss loss = new(Options);
 
         LossResult result = memory.ForwardBackward(
-            loss, new EmbeddingBatch(rows, labels), gradient, losses, new QueryTerms { Weights = Floats(terms.Weights), Upstream = Floats(terms.Upstream) }, gradientThroughKeys: throughKeys);
+            loss, new EmbeddingBatch(rows, labels), gradient, losses, new QueryTerms { Weights = Floats(terms.Weights), Upstream = Floats(terms.Upstream) },
+                gradientThroughKeys: throughKeys);
 
         ReferenceResult expected = ReferenceLoss.AgainstReferences(Options, Doubles(rows), labels, references, referenceLabels, terms);
         Nearly.Equal(expected.Losses, Doubles(losses), x => Tolerances.PeerLossInFloat * Math.Max(1, x), "losses");
@@ -144,7 +146,8 @@ public sealed class CrossBatchMemoryTests
             throughKeys);
 
         ReferenceResult expected = ReferenceLoss.AgainstReferences(
-            options, queryRows, [.. queries.Select(row => labels[row])], references, referenceLabels, new() { Weights = [2, 3, 4], Upstream = [1, -1, 2], ExcludedReferences = [-1, -1, -1] });
+            options, queryRows, [.. queries.Select(row => labels[row])], references, referenceLabels,
+                new() { Weights = [2, 3, 4], Upstream = [1, -1, 2], ExcludedReferences = [-1, -1, -1] });
         Nearly.Equal(expected.Loss, result.Loss, Tolerances.PeerLossInFloat * Math.Max(1, expected.Loss), "loss");
         Nearly.Equal(expected.Losses, [.. queries.Select(row => (double)losses[row])], x => Tolerances.PeerLossInFloat * Math.Max(1, x), "losses");
         Assert.All(keys, row => Assert.Equal(0, losses[row]));
@@ -195,15 +198,19 @@ public sealed class CrossBatchMemoryTests
 
         AssertRefused("batch: row 2 holds NaN or infinity", () => memory.Enqueue(new EmbeddingBatch(notFinite, labels)));
         AssertRefused("batch: row 2 holds NaN or infinity", () => memory.ForwardBackward(trusts, new EmbeddingBatch(notFinite, labels), gradient));
-        AssertRefused("queries: row 1 holds NaN or infinity", () => memory.ForwardBackward(loss, new EmbeddingBatch(notFinite, labels), gradient, enqueue: [true, false, false, true, true, true]));
+        AssertRefused("queries: row 1 holds NaN or infinity", () =>
+            memory.ForwardBackward(loss, new EmbeddingBatch(notFinite, labels), gradient, enqueue: [true, false, false, true, true, true]));
         AssertRefused("14 rows to store: expected at most 13", () => memory.Enqueue(new EmbeddingBatch(new float[14 * 4], new long[14])));
         AssertRefused("dimension 3: expected 4", () => memory.Enqueue(new EmbeddingBatch(new float[6], new long[2])));
         AssertRefused("mask has length 2: expected 6", () => memory.Enqueue(new EmbeddingBatch(rows, labels), [true, false]));
         AssertRefused("gradient has room for 3", () => memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), new float[3]));
         AssertRefused("losses has length 2", () => memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, new float[2]));
-        AssertRefused("Weights has length 2", () => memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { Weights = [1, 2] }));
-        AssertRefused("Weights has length 6: expected 0", () => memory.ForwardBackward(whole, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { Weights = new float[6] }));
-        AssertRefused("ExcludedReferences", () => memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { ExcludedReferences = new int[6] }));
+        AssertRefused("Weights has length 2", () =>
+            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { Weights = [1, 2] }));
+        AssertRefused("Weights has length 6: expected 0", () =>
+            memory.ForwardBackward(whole, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { Weights = new float[6] }));
+        AssertRefused("ExcludedReferences", () =>
+            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, terms: new QueryTerms { ExcludedReferences = new int[6] }));
         AssertRefused("overlap", () => memory.ForwardBackward(loss, new EmbeddingBatch(rowsAndGradient, labels), rowsAndGradient));
         AssertRefused("overlap", () => memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, gradient.AsSpan(0, 6)));
 
@@ -334,12 +341,14 @@ public sealed class CrossBatchMemoryTests
     }
 
     private static void AssertBad(string message, byte[] file) =>
-        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => CrossBatchMemory.LoadToEnd(new MemoryStream(file))).Message, StringComparison.Ordinal);
+        Assert.Contains(message, Assert.Throws<InvalidDataException>(() => CrossBatchMemory.LoadToEnd(new MemoryStream(file))).Message,
+            StringComparison.Ordinal);
 
     private static void AssertRefused(string message, Action call) =>
         Assert.Contains(message, Assert.ThrowsAny<ArgumentException>(call).Message, StringComparison.Ordinal);
 
-    private static EmbeddingBatch Rows(params int[] numbers) => new(numbers.SelectMany(n => new[] { n, -(float)n }).ToArray(), numbers.Select(n => (long)n).ToArray());
+    private static EmbeddingBatch Rows(params int[] numbers) =>
+        new(numbers.SelectMany(n => new[] { n, -(float)n }).ToArray(), numbers.Select(n => (long)n).ToArray());
 
     private static long[] Held(CrossBatchMemory memory)
     {
@@ -368,7 +377,8 @@ public sealed class CrossBatchMemoryTests
     private static (CrossBatchMemory Memory, float[] Rows, long[] Labels) Draw(int stored, int count, int capacity = 20)
     {
         Random random = new(9);
-        return (Filled(stored, capacity), [.. Enumerable.Range(0, 4 * count).Select(_ => random.NextSingle() - 0.5f)], [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(3))]);
+        return (Filled(stored, capacity), [.. Enumerable.Range(0, 4 * count).Select(_ => random.NextSingle() - 0.5f)],
+            [.. Enumerable.Range(0, count).Select(_ => random.NextInt64(3))]);
     }
 
     private static byte[] Bytes(CrossBatchMemory memory)

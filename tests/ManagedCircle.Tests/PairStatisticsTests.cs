@@ -15,7 +15,8 @@ public sealed class PairStatisticsTests
 
         PairStatistics statistics = problem.References is null
             ? PairStatistics.Of(problem.Options, queries)
-            : PairStatistics.Of(problem.Options, queries, new EmbeddingBatch(references, problem.ReferenceLabels, problem.Dimension), problem.Terms.ExcludedReferences);
+            : PairStatistics.Of(problem.Options, queries, new EmbeddingBatch(references, problem.ReferenceLabels, problem.Dimension),
+                problem.Terms.ExcludedReferences);
 
         AssertStatistics(problem.Options, problem.SolveInDouble(), statistics, problem.Name);
     }
@@ -48,7 +49,8 @@ public sealed class PairStatisticsTests
         Assert.Equal((0, 1 / 3.0, 1 / 6.0), (statistics.Positives.ZeroWeightShare, statistics.Negatives.ZeroWeightShare, statistics.ZeroWeightShare));
         PairKind[] mask = [PairKind.Positive, PairKind.Negative, PairKind.Negative, PairKind.Negative, PairKind.Positive, PairKind.Positive];
         Assert.Equal(statistics, PairStatistics.Of(options, new SimilarityBatch(similarities, mask, 2)));
-        Assert.Equal(statistics, PairStatistics.Of(options, new SimilarityBatch(similarities, new PairLists([0, 1, 1, 1], [0, 1, 2, 1], [0, 0, 1], [1, 2, 0]), 2)));
+        Assert.Equal(statistics, PairStatistics.Of(options,
+            new SimilarityBatch(similarities, new PairLists([0, 1, 1, 1], [0, 1, 2, 1], [0, 0, 1], [1, 2, 0]), 2)));
     }
 
     [Fact]
@@ -65,11 +67,16 @@ public sealed class PairStatisticsTests
     public void Bad_input_is_refused_as_the_loss_does()
     {
         float[] rows = [1, 2, 3, float.NaN];
-        Assert.Contains("rows: row 1 holds", Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch(rows, [1L, 1L]))), StringComparison.Ordinal);
+        Assert.Contains("rows: row 1 holds", Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch(rows, [1L, 1L]))),
+            StringComparison.Ordinal);
         Assert.Contains(
-            "references: row 1 holds", Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch(new float[2], [1L]), new EmbeddingBatch(rows, [1L, 1L]))), StringComparison.Ordinal);
-        Assert.Contains("similarities: row 1 holds", Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new SimilarityBatch(rows, [1L, 1L]))), StringComparison.Ordinal);
-        Assert.Contains("Gamma is 0", Refused(() => PairStatistics.Of(new CircleLossOptions { Gamma = 0 }, new EmbeddingBatch([1f], [1L]))), StringComparison.Ordinal);
+            "references: row 1 holds", Refused(() =>
+                PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch(new float[2], [1L]), new EmbeddingBatch(rows, [1L, 1L]))),
+                StringComparison.Ordinal);
+        Assert.Contains("similarities: row 1 holds", Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new SimilarityBatch(rows, [1L, 1L]))),
+            StringComparison.Ordinal);
+        Assert.Contains("Gamma is 0", Refused(() => PairStatistics.Of(new CircleLossOptions { Gamma = 0 }, new EmbeddingBatch([1f], [1L]))),
+            StringComparison.Ordinal);
         Assert.Contains(
             "ExcludedReferences[0] is 7",
             Refused(() => PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch([1f], [1L]), new EmbeddingBatch([1f], [1L]), [7])),
@@ -103,7 +110,8 @@ public sealed class PairStatisticsTests
             // Where a similarity is its optimum but for rounding, the weight is 0 or nearly so.
             double optimum = kind == PairKind.Positive ? options.PositiveOptimum : options.NegativeOptimum;
             int zeros = pairs.Count(pair => weights[pair] == 0), unsure = pairs.Count(pair => Math.Abs(expected.Similarities[pair] - optimum) < tolerance);
-            Assert.InRange(summary.ZeroWeightShare * pairs.Length, zeros - unsure - Tolerances.FewFloatRoundings, zeros + unsure + Tolerances.FewFloatRoundings);
+            Assert.InRange(summary.ZeroWeightShare * pairs.Length, zeros - unsure - Tolerances.FewFloatRoundings,
+                zeros + unsure + Tolerances.FewFloatRoundings);
         }
     }
 }

@@ -3,16 +3,20 @@ using System.Text.RegularExpressions;
 using ManagedCircle.Tests.Cli;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
+using Microsoft.CodeAnalysis.Emit;
 using Xunit;
 
 namespace ManagedCircle.Tests;
 
-/// <summary>What the README shows is what happens.</summary>
+/// <summary>What the README and the pages of docs show is what happens.</summary>
 public sealed partial class ReadmeTests : IDisposable
 {
-    private static readonly string Readme = File.ReadAllText(Path.Combine(AppContext.BaseDirectory, "README.md")).ReplaceLineEndings("\n");
+    private static readonly string Readme = Read("README.md");
 
     private readonly TemporaryDirectory directory = new();
+
+    public static TheoryData<string> Pages =>
+        [.. Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "docs")).Select(file => Path.GetFileName(file)!)];
 
     public void Dispose() => directory.Dispose();
 
@@ -22,32 +26,66 @@ public sealed partial class ReadmeTests : IDisposable
         Match quickStart = QuickStart().Match(Readme);
         Assert.True(quickStart.Success, "README.md has a csharp block, and after it what it prints");
 
+        Assert.Equal(quickStart.Groups["output"].Value, OutputOf(quickStart.Groups["code"].Value));
+    }
+
+    [Fact]
+    public void The_programs_of_the_pages_compile_and_print_what_they_say()
+    {
+        Match[] programs = [.. Pages.SelectMany(page => DocumentedProgram().Matches(Read("docs", page.Data)))];
+
+        Assert.NotEmpty(programs);
+        Assert.All(programs, program => Assert.Equal(program.Groups["output"].Value, OutputOf(program.Groups["code"].Value)));
+    }
+
+    [Fact]
+    public void Every_csharp_block_that_is_marked_as_a_program_says_what_it_prints() =>
+        Assert.All(Pages, page =>
+        {
+            string text = Read("docs", page.Data);
+            Assert.Equal(Regex.Count(text, "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(text));
+        });
+
+    [Theory]
+    [MemberData(nameof(Pages))]
+    public void The_readme_links_every_page(string page) => Assert.Contains($"(docs/{page})", Readme, StringComparison.Ordinal);
+
+    private static string Read(params string[] path) => File.ReadAllText(Path.Combine([AppContext.BaseDirectory, .. path])).ReplaceLineEndings("\n");
+
+    /// <summary>Compiles a program without a warning, runs it without an error, and returns what it prints.</summary>
+    private string OutputOf(string code)
+    {
         // A console application as the SDK's template makes it: implicit usings, nullable, this library referenced.
         CancellationToken cancellation = TestContext.Current.CancellationToken;
-        string[] libraries = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator);
+        IEnumerable<string> libraries = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
+            .Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]);
+        const string Usings = "global using System; global using System.Collections.Generic; global using System.Linq; global using System.Threading;";
         CSharpCompilation program = CSharpCompilation.Create(
-            "QuickStart",
-            [
-                CSharpSyntaxTree.ParseText("global using System; global using System.Collections.Generic; global using System.Linq;", cancellationToken: cancellation),
-                CSharpSyntaxTree.ParseText(quickStart.Groups["code"].Value, cancellationToken: cancellation),
-            ],
-            libraries.Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]).Select(path => MetadataReference.CreateFromFile(path)),
+            "Program",
+            [CSharpSyntaxTree.ParseText(Usings, cancellationToken: cancellation), CSharpSyntaxTree.ParseText(code, cancellationToken: cancellation)],
+            libraries.Select(path => MetadataReference.CreateFromFile(path)),
             new CSharpCompilationOptions(OutputKind.ConsoleApplication, nullableContextOptions: NullableContextOptions.Enable));
-        string assembly = directory["QuickStart.dll"];
-        Assert.DoesNotContain(program.Emit(assembly, cancellationToken: cancellation).Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
+        string assembly = directory["Program.dll"];
+        EmitResult emitted = program.Emit(assembly, cancellationToken: cancellation);
+        Assert.DoesNotContain(emitted.Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
         foreach (Assembly library in (Assembly[])[typeof(CircleLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
         {
-            File.Copy(library.Location, directory[Path.GetFileName(library.Location)]);
+            File.Copy(library.Location, directory[Path.GetFileName(library.Location)], overwrite: true);
         }
 
-        File.Copy(Path.Combine(AppContext.BaseDirectory, "mcircle.runtimeconfig.json"), directory["QuickStart.runtimeconfig.json"]);
+        File.Copy(Path.Combine(AppContext.BaseDirectory, "mcircle.runtimeconfig.json"), directory["Program.runtimeconfig.json"], overwrite: true);
 
         CommandRun run = DotnetProcess.Run(assembly, []);
 
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
-        Assert.Equal(quickStart.Groups["output"].Value, run.Output.ReplaceLineEndings("\n"));
+        return run.Output.ReplaceLineEndings("\n");
     }
 
     [GeneratedRegex("""^```csharp\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""", RegexOptions.Multiline | RegexOptions.Singleline)]
     private static partial Regex QuickStart();
+
+    [GeneratedRegex(
+        """^```csharp program\n(?<code>.*?)^```\n\nIt prints:\n\n```text\n(?<output>.*?)^```\n""",
+        RegexOptions.Multiline | RegexOptions.Singleline)]
+    private static partial Regex DocumentedProgram();
 }

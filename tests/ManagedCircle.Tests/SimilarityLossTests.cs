@@ -61,7 +61,8 @@ public sealed class SimilarityLossTests
         float[] similarities = [0.3f, 0.7f, -0.2f, 0.1f, 0.9f, 0.4f, 0.55f, 0.05f];
         PairKind[] mask =
         [
-            PairKind.Positive, PairKind.Negative, PairKind.Negative, PairKind.Ignored, PairKind.Negative, PairKind.Positive, PairKind.Positive, PairKind.Negative,
+            PairKind.Positive, PairKind.Negative, PairKind.Negative, PairKind.Ignored,
+            PairKind.Negative, PairKind.Positive, PairKind.Positive, PairKind.Negative,
         ];
         float[] gradient = new float[8];
         using SimilarityLoss loss = new(options);
@@ -142,8 +143,10 @@ public sealed class SimilarityLossTests
     [Fact]
     public void Indices_out_of_range_are_refused_by_name()
     {
-        AssertRefused("Positives[1] is 3: expected a reference from 0 to 2", () => new SimilarityBatch(new float[6], new PairLists([0, 1], [1, 3], [], []), 2).QueryCount);
-        AssertRefused("NegativeQueries[0] is -1: expected a query from 0 to 1", () => new SimilarityBatch(new float[6], new PairLists([], [], [-1], [0]), 2).QueryCount);
+        AssertRefused("Positives[1] is 3: expected a reference from 0 to 2", () =>
+            new SimilarityBatch(new float[6], new PairLists([0, 1], [1, 3], [], []), 2).QueryCount);
+        AssertRefused("NegativeQueries[0] is -1: expected a query from 0 to 1", () =>
+            new SimilarityBatch(new float[6], new PairLists([], [], [-1], [0]), 2).QueryCount);
         AssertRefused("PositiveQueries[0] is 2", () => new SimilarityBatch(new float[6], new PairLists([2], [0], [], []), 2).QueryCount);
         AssertRefused("Negatives[1] is 4", () => new SimilarityBatch(new float[6], new PairLists([], [], [0, 0], [0, 4]), 2).QueryCount);
         AssertRefused("NegativeQueries[0] is 0: expected a query from 0 to -1", () => new SimilarityBatch([], new PairLists([], [], [0], [0]), 0).QueryCount);
@@ -161,16 +164,19 @@ public sealed class SimilarityLossTests
     [Fact]
     public void Shapes_that_do_not_match_are_refused()
     {
-        AssertRefused("similarities holds 5 numbers: expected 6, 2 queries by 3 references", () => new SimilarityBatch(new float[5], [1L, 2L], [1L, 2L, 3L]).QueryCount);
+        AssertRefused("similarities holds 5 numbers: expected 6, 2 queries by 3 references", () =>
+            new SimilarityBatch(new float[5], [1L, 2L], [1L, 2L, 3L]).QueryCount);
         AssertRefused("similarities holds 5 numbers: expected 4, 2 queries by 2 references", () => new SimilarityBatch(new float[5], [1L, 2L]).QueryCount);
-        AssertRefused("similarities holds 5 numbers: expected a multiple of the 2 queries", () => new SimilarityBatch(new float[5], new PairKind[5], 2).QueryCount);
+        AssertRefused("similarities holds 5 numbers: expected a multiple of the 2 queries", () =>
+            new SimilarityBatch(new float[5], new PairKind[5], 2).QueryCount);
         AssertRefused("mask has length 5: expected 6", () => new SimilarityBatch(new float[6], new PairKind[5], 2).QueryCount);
         using SimilarityLoss loss = new(Small);
         AssertRefused("destination has length 5", () => loss.ForwardBackward(new SimilarityBatch(new float[6], new PairKind[6], 2), new float[5]).QueryCount);
         AssertRefused("losses has length 3", () => loss.Forward(new SimilarityBatch(new float[6], new PairKind[6], 2), new float[3]).QueryCount);
         AssertRefused(
             "HardestPositives has length 1",
-            () => loss.Forward(new SimilarityBatch(new float[6], new PairKind[6], 2), details: new SimilarityDetails { HardestPositives = new int[1] }).QueryCount);
+            () => loss.Forward(new SimilarityBatch(new float[6], new PairKind[6], 2),
+                details: new SimilarityDetails { HardestPositives = new int[1] }).QueryCount);
         AssertRefused(
             "the pairs that take part are given",
             () => loss.Forward(new SimilarityBatch(new float[6], new PairKind[6], 2), terms: new QueryTerms { ExcludedReferences = [0, 0] }).QueryCount);
@@ -188,7 +194,8 @@ public sealed class SimilarityLossTests
         AssertRefused("overlap", () => loss.ForwardBackward(new SimilarityBatch(new float[6], mask, 2), memory.AsSpan(0, 6), memory.AsSpan(5, 2)).QueryCount);
         AssertRefused(
             "overlap",
-            () => loss.Forward(new SimilarityBatch(new float[6], mask, 2), details: new SimilarityDetails { Weights = memory.AsSpan(0, 6), Logits = memory.AsSpan(3, 6) }).QueryCount);
+            () => loss.Forward(new SimilarityBatch(new float[6], mask, 2),
+                details: new SimilarityDetails { Weights = memory.AsSpan(0, 6), Logits = memory.AsSpan(3, 6) }).QueryCount);
     }
 
     [Fact]

@@ -31,7 +31,25 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             + (queryGradients ? Workspace.SizeOf<float>(querySlices) : 0) + (referenceGradients ? Workspace.SizeOf<float>(referenceSlices) : 0)
             + (9 * Workspace.SizeOf<float>(perQuery)) + (2 * Workspace.SizeOf<int>(perQuery)) + Workspace.SizeOf<float>(perReference) + (2 * Workspace.SizeOf<int>(perReference))
             + Workspace.SizeOf<int>(rowBlocks) + Workspace.SizeOf<int>(columnBlocks) + Workspace.SizeOf<long>(table) + Workspace.SizeOf<float>(scratchSize * workers);
+
+        // Between the passes the tiles of similarities stay if all of them fit beside the rest.
+        nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
+        nuint bound = (nuint)execution.MaxWorkspaceBytes, storeNeed = Workspace.SizeOf<float>(storeSize);
+        bool keeps = needsGradient && need + storeNeed <= bound;
+        storeNeed = keeps ? storeNeed : 0;
+        if (Math.Max(workspace.Capacity, need) + Math.Max(store.Capacity, storeNeed) > bound)
+        {
+            // Batches of other shapes have left more than this one may hold; its own need comes first.
+            store.Free();
+            if (need <= bound)
+            {
+                workspace.Free();
+            }
+        }
+
         workspace.Reset(need);
+        store.Reset(storeNeed);
+        kept = keeps ? store.Take<float>(storeSize) : null;
         queries = Packed(queryCount, dimension, queryPanels, querySlices, perQuery);
         references = self ? queries : Packed(referenceCount, dimension, referencePanels, referenceSlices, perReference);
         queryGradient = queryGradients ? workspace.Take<float>(querySlices) : null;
@@ -44,16 +62,6 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         columnTurns = workspace.Take<int>(columnBlocks);
         scratch = workspace.Take<float>(scratchSize * workers);
         sums.Clear((int)perQuery, terms.NegativeExponent);
-
-        // Between the passes a tile of similarities stays if all of them fit.
-        nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
-        bool keeps = needsGradient && (long)(need + Workspace.SizeOf<float>(storeSize)) <= execution.MaxWorkspaceBytes;
-        if (keeps)
-        {
-            store.Reset(Workspace.SizeOf<float>(storeSize));
-        }
-
-        kept = keeps ? store.Take<float>(storeSize) : null;
 
         Span<long> codes = new(workspace.Take<long>(table), table);
         codes.Clear();

@@ -17,7 +17,8 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
     /// <param name="given">Weights and upstream gradients.</param>
     /// <param name="destination">Receives the losses; empty to leave them out.</param>
     /// <param name="count">Queries, those that take no part among them.</param>
-    public LossResult OfQueries<TSimd>(in RunningSums sums, in PairRows pairs, float* losses, float* factors, QueryTerms given, Span<float> destination, int count)
+    public LossResult OfQueries<TSimd>(
+        in RunningSums sums, in PairRows pairs, float* losses, float* factors, QueryTerms given, Span<float> destination, int count)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         LossesAndCoefficients<TSimd>(sums, count, losses);
@@ -73,7 +74,13 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
     {
         const int Room = Layout.SumLanes;
         float* memory = stackalloc float[5 * Room], losses = memory + (4 * Room);
-        RunningSums whole = new() { PositiveSums = memory, PositiveExponents = memory + Room, NegativeSums = memory + (2 * Room), NegativeExponents = memory + (3 * Room) };
+        RunningSums whole = new()
+        {
+            PositiveSums = memory,
+            PositiveExponents = memory + Room,
+            NegativeSums = memory + (2 * Room),
+            NegativeExponents = memory + (3 * Room),
+        };
         whole.Clear(Room, PairTerms.EmptyExponent);
         Total(sums, count, whole);
         LossesAndCoefficients<TSimd>(whole, 1, losses);

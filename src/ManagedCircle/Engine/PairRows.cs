@@ -31,7 +31,8 @@ internal unsafe struct PairRows
     {
         PairSource.Mask => 0,
         PairSource.Lists => Workspace.SizeOf<int>(batch.QueryCount + 2) + Workspace.SizeOf<int>(ListedPairs(batch.Lists)),
-        _ => (2 * Workspace.SizeOf<int>(batch.QueryCount)) + (2 * Workspace.SizeOf<int>(PairRow.Padded(batch.ReferenceCount))) + Workspace.SizeOf<long>(TableSize(batch)),
+        _ => (2 * Workspace.SizeOf<int>(batch.QueryCount)) + (2 * Workspace.SizeOf<int>(PairRow.Padded(batch.ReferenceCount)))
+            + Workspace.SizeOf<long>(TableSize(batch)),
     };
 
     /// <summary>Reads labels or lists into workspace.</summary>
@@ -44,7 +45,14 @@ internal unsafe struct PairRows
     /// <exception cref="ArgumentException">A pair is listed as positive and as negative.</exception>
     public static PairRows Prepare(SimilarityBatch batch, PairKind* memory, CircleLossOptions options, ReadOnlySpan<int> given, Workspace workspace, int* kinds)
     {
-        PairRows rows = new() { source = batch.Source, Columns = batch.ReferenceCount, mask = memory, QueryCount = batch.QueryCount, ReferenceCount = batch.ReferenceCount };
+        PairRows rows = new()
+        {
+            source = batch.Source,
+            mask = memory,
+            Columns = batch.ReferenceCount,
+            QueryCount = batch.QueryCount,
+            ReferenceCount = batch.ReferenceCount,
+        };
         if (batch.Source == PairSource.Lists)
         {
             rows.TakeLists(batch, workspace, kinds);
@@ -81,7 +89,8 @@ internal unsafe struct PairRows
 
             default:
                 TSimd label = TSimd.Broadcast(((float*)queryCodes)[query]);
-                TSimd positive = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Positive)), negative = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Negative));
+                TSimd positive = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Positive));
+                TSimd negative = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Negative));
                 for (int column = 0; column < padded; column += TSimd.Lanes)
                 {
                     TSimd match = TSimd.EqualBits(TSimd.Load((float*)referenceCodes + column), label);

@@ -29,7 +29,7 @@ internal unsafe struct PairTally(CircleLossOptions options)
         }
     }
 
-    /// <summary>Adds up the pairs of rows. Their similarities are computed in blocks of 64 queries by all references, which is all that is kept of them.</summary>
+    /// <summary>Adds up the pairs of rows, whose similarities are computed in blocks of 64 queries by all references.</summary>
     public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded)
     {
         const int Block = 64;

@@ -77,7 +77,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private readonly ExecutionOptions execution;
     private readonly IWorkScheduler scheduler;
     private readonly Workspace workspace = new();
-    private readonly Action<int> pack, forward, backward, unitRows;
+    private readonly Action<int> forward, backward, unitRows;
 
     // The call under way.
     private bool self, normalize;
@@ -86,14 +86,14 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private PackedRows queries, references;
     private float* queryGradient, referenceGradient, scratch;
     private nint scratchSize;
-    private long next;
+    private long nextPanel, packedPanels, next;
 
     public SimilarityEngine(ExecutionOptions execution, SimdWidth width)
     {
         this.execution = execution;
         SimdWidth = width;
         scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
-        (pack, forward, backward, unitRows) = (Pack, Forward, Backward, UnitRows);
+        (forward, backward, unitRows) = (Forward, Backward, UnitRows);
     }
 
     public override SimdWidth SimdWidth { get; }
@@ -109,7 +109,6 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             queryDestination = null;
             referenceDestination = null;
             int workers = Plan(call, queryMemory, referenceMemory);
-            Share(pack, workers);
             Share(forward, workers);
         }
     }
@@ -124,7 +123,6 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             queryDestination = queryResult;
             referenceDestination = referenceResult;
             int workers = Plan(call, queryMemory, referenceMemory);
-            Share(pack, workers);
             Share(backward, workers);
         }
     }
@@ -186,24 +184,23 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         InverseNorms = workspace.Take<float>(Layout.Packed(count)),
     };
 
-    // One panel's rows, packed both ways in a worker's scratch.
+    // One panel's rows in a worker's scratch.
     private static PackedRows PackedAt(float* memory, int count, int dimension) => new()
     {
         Count = count,
         Dimension = dimension,
         SliceStride = SliceStride(Layout.Pack),
         Slices = memory,
-        Panels = memory + SlicesSize(Layout.Pack, dimension),
-        InverseNorms = memory + SlicesSize(Layout.Pack, dimension) + PanelsSize(Layout.Pack, dimension),
+        InverseNorms = memory + SlicesSize(Layout.Pack, dimension),
     };
 
-    private static nint PackedSize(int dimension) => SlicesSize(Layout.Pack, dimension) + PanelsSize(Layout.Pack, dimension) + Layout.Pack;
+    private static nint PackedSize(int dimension) => SlicesSize(Layout.Pack, dimension) + Layout.Pack;
 
     // ---- The shared steps ---------------------------------------------------------------------------------------------------------------------------
 
     private void Share(Action<int> step, int workers)
     {
-        next = 0;
+        (nextPanel, packedPanels, next) = (0, 0, 0);
         if (workers == 1)
         {
             step(0);
@@ -216,11 +213,12 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private long Next() => Interlocked.Increment(ref next) - 1;
 
+    // Returns when every panel is packed, by whichever workers are there: a sleeping thread takes 30 to 50 us to come.
     private void Pack(int worker)
     {
         float* memory = scratch + (worker * scratchSize);
         int queryPanels = Blocks(queries.Count, Layout.Pack), panels = queryPanels + (self ? 0 : Blocks(references.Count, Layout.Pack));
-        for (long panel = Next(); panel < panels; panel = Next())
+        for (long panel = Interlocked.Increment(ref nextPanel) - 1; panel < panels; panel = Interlocked.Increment(ref nextPanel) - 1)
         {
             if (panel < queryPanels)
             {
@@ -230,22 +228,21 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             {
                 Pack(referenceRows, referenceStride, references, ((int)panel - queryPanels) * Layout.Pack, memory);
             }
+
+            Interlocked.Increment(ref packedPanels);
         }
+
+        Turns.Wait(ref packedPanels, panels);
     }
 
-    // What is not needed of the two layouts stays in the scratch: it is written there panel after panel, and so costs no traffic beyond the L2 cache.
+    // Slices, from which panels are made, stay in the scratch where they are not needed: written there panel after panel, they cost no traffic beyond the
+    // L2 cache.
     private void Pack(float* rows, nint stride, PackedRows packed, int first, float* memory)
     {
-        PackedRows unneeded = PackedAt(memory, Layout.Pack, packed.Dimension);
-        if (packed.Panels == null)
-        {
-            packed.Panels = unneeded.Panels - (first / Layout.Pack * packed.PanelSize);
-        }
-
         if (packed.Slices == null)
         {
-            packed.Slices = unneeded.Slices - ((nint)first * Layout.Pack);
-            packed.SliceStride = unneeded.SliceStride;
+            packed.Slices = memory - ((nint)first * Layout.Pack);
+            packed.SliceStride = SliceStride(Layout.Pack);
         }
 
         RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);
@@ -256,6 +253,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     // written a second time, transposed.
     private void Forward(int worker)
     {
+        Pack(worker);
         float* strip = scratch + (worker * scratchSize), transposed = strip + (Layout.Tile * Layout.Pack);
         int block = RowBlock(queries.Dimension), shift = Shift();
         int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
@@ -319,6 +317,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private void Backward(int worker)
     {
+        Pack(worker);
         float* tile = scratch + (worker * scratchSize);
         int queryBlocks = queryDestination == null ? 0 : Blocks(queries.Count, Layout.Tile);
         int blocks = queryBlocks + (referenceDestination == null ? 0 : Blocks(references.Count, Layout.Tile));

@@ -21,8 +21,8 @@ internal ref struct SimilarityLossCall
 
 /// <summary>How a matrix of similarities flows to losses and dL/ds, a row at a time.</summary>
 /// <remarks>
-/// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossFinish"/> turns them
-/// into losses and coefficients; a second walk makes the gradient. Memory is a row of scratch a worker and a few numbers a query.
+/// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossFinish"/>
+/// turns them into losses and coefficients; a second walk makes the gradient. Memory is a row of scratch a worker and a few numbers a query.
 /// </remarks>
 internal abstract class SimilarityLossEngine : IDisposable
 {
@@ -93,7 +93,8 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
     public override LossResult Run(in SimilarityLossCall call)
     {
-        fixed (float* source = call.Batch.Similarities, destination = call.Gradient, weightDestination = call.Details.Weights, logitDestination = call.Details.Logits)
+        fixed (float* source = call.Batch.Similarities, destination = call.Gradient)
+        fixed (float* weightDestination = call.Details.Weights, logitDestination = call.Details.Logits)
         fixed (PairKind* mask = call.Batch.Mask)
         {
             similarities = source;

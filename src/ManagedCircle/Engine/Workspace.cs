@@ -47,7 +47,8 @@ internal sealed unsafe class Workspace : IDisposable
         GC.SuppressFinalize(this);
     }
 
-    private void Free()
+    /// <summary>Gives the memory back; the workspace can be used again.</summary>
+    public void Free()
     {
         NativeMemory.AlignedFree(memory);
         memory = null;

@@ -29,7 +29,13 @@ internal static unsafe class PairRow
         where TSimd : unmanaged, ISimd<TSimd>
     {
         float* memory = stackalloc float[4 * Width];
-        RunningSums lanes = new() { PositiveSums = memory, PositiveExponents = memory + Width, NegativeSums = memory + (2 * Width), NegativeExponents = memory + (3 * Width) };
+        RunningSums lanes = new()
+        {
+            PositiveSums = memory,
+            PositiveExponents = memory + Width,
+            NegativeSums = memory + (2 * Width),
+            NegativeExponents = memory + (3 * Width),
+        };
         lanes.Clear(Width, PairTerms.EmptyExponent);
         PairTerms<TSimd, PairForm<Yes, No, No>> terms = new(pairTerms);
         TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
@@ -42,11 +48,13 @@ internal static unsafe class PairRow
                 Four<TSimd> similarity = Four<TSimd>.Load(similarities + start + lane, Layout.SumLanes);
                 Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out _);
                 LogSumExpTile.AddInMemory<TSimd, RowEnd>(
-                    term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.NegativeSums + lane, lanes.NegativeExponents + lane, Layout.SumLanes, null, null);
+                    term & negative, Four<TSimd>.Select(negative, exponent, empty),
+                    lanes.NegativeSums + lane, lanes.NegativeExponents + lane, Layout.SumLanes, null, null);
                 if (positive.Any)
                 {
                     LogSumExpTile.AddInMemory<TSimd, RowEnd>(
-                        term & positive, Four<TSimd>.Select(positive, exponent, empty), lanes.PositiveSums + lane, lanes.PositiveExponents + lane, Layout.SumLanes, null, null);
+                        term & positive, Four<TSimd>.Select(positive, exponent, empty),
+                        lanes.PositiveSums + lane, lanes.PositiveExponents + lane, Layout.SumLanes, null, null);
                 }
             }
         }
@@ -77,7 +85,8 @@ internal static unsafe class PairRow
     /// <param name="coefficients">The query's coefficients: m in the sums' place, e in the exponents'.</param>
     /// <param name="destination">Receives dL/ds, shape [columns]; may be the similarities.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gradient<TSimd, TAttached>(float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums coefficients, float* destination)
+    public static void Gradient<TSimd, TAttached>(
+        float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums coefficients, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TAttached : struct, IFlag
     {

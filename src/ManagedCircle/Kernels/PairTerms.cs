@@ -39,26 +39,33 @@ internal readonly struct PairTerms
     }
 
     // Where the negatives' logits provably lie within 150 powers of two, sums of their exponentials need no running exponent: one constant in the
-    // middle of the range keeps every sum, and every coefficient that divides by it, a normal number. A logit is monotone in s but for the
-    // parabola's vertex and the place where the weight becomes 0, so its range over similarities is that over those and the ends. Unit rows reach
-    // past 1 by rounding only.
+    // middle of the range keeps every sum a normal number. The coefficient that multiplies a term is sigmoid(z) / (sum of negatives), which is at
+    // least about the smaller of 1 / (sum of negatives) and, as sigmoid(z) nears (sum of positives) (sum of negatives), the sum of positives: that too
+    // must stay a normal number. Unit rows reach past 1 by rounding only.
     private static (bool Narrow, float Exponent) NegativeRange(CircleLossOptions options, double scale)
     {
-        bool circle = options.Weighting == PairWeighting.Circle;
-        double optimum = options.NegativeOptimum, margin = options.NegativeMargin;
         double highest = options.Clamp != SimilarityClamp.None ? 1 : options.Normalize ? 1.001 : double.PositiveInfinity;
         double lowest = options.Clamp == SimilarityClamp.Both ? -1 : options.Normalize ? -1.001 : double.NegativeInfinity;
-        double vertex = circle ? (optimum + margin) / 2 : lowest;
-        double least = double.PositiveInfinity, most = double.NegativeInfinity;
-        foreach (double s in (ReadOnlySpan<double>)[lowest, highest, Math.Clamp(vertex, lowest, highest), Math.Clamp(optimum, lowest, highest)])
-        {
-            double weight = circle ? Math.Max(0, s - optimum) : 1;
-            double logit = weight == 0 ? 0 : scale * weight * (s - margin);
-            (least, most) = (Math.Min(least, logit), Math.Max(most, logit));
-        }
+        bool circle = options.Weighting == PairWeighting.Circle;
+        (double least, double most) = Range(lowest, highest, options.NegativeOptimum, options.NegativeMargin);
+        (double leastPositive, _) = Range(-highest, -lowest, -options.PositiveOptimum, -options.PositiveMargin);
 
         // Even, so that rounding to even means the same before and after it is taken off.
-        return most - least <= 150 ? (true, 2 * (float)Math.Round((least + most) / 4)) : (false, EmptyExponent);
+        double middle = 2 * Math.Round((least + most) / 4);
+        return most - least <= 150 && leastPositive + middle >= -90 ? (true, (float)middle) : (false, EmptyExponent);
+
+        // The range of weight (y - margin) scale: monotone in y but for the parabola's vertex and the place where the weight becomes 0.
+        (double Least, double Most) Range(double from, double to, double optimum, double margin)
+        {
+            double vertex = circle ? (optimum + margin) / 2 : from, least = double.PositiveInfinity, most = double.NegativeInfinity;
+            foreach (double y in (ReadOnlySpan<double>)[from, to, Math.Clamp(vertex, from, to), Math.Clamp(optimum, from, to)])
+            {
+                double weight = circle ? Math.Max(0, y - optimum) : 1, logit = weight == 0 ? 0 : scale * weight * (y - margin);
+                (least, most) = (Math.Min(least, logit), Math.Max(most, logit));
+            }
+
+            return (least, most);
+        }
     }
 
     /// <summary>The constants that differ between positives and negatives.</summary>

@@ -47,7 +47,11 @@ internal static unsafe class QueryFinish
                     + Softplus(negativeWhole, negativeFraction, out negativeSigmoid, out negativeShift);
             }
 
-            TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+            // A NaN among the sums, which the logarithms' bits have lost, goes on into the loss and every coefficient.
+            TSimd nan = (positive + negative) * default(TSimd), empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+            loss += nan;
+            positiveSigmoid += nan;
+            negativeSigmoid += nan;
             TSimd.Store(TSimd.AndNot(loss, invalid), losses + i);
             TSimd.Store(TSimd.AndNot(positiveSigmoid / positive, invalid), sums.PositiveSums + i);
             TSimd.Store(TSimd.AndNot(negativeSigmoid / negative, invalid), sums.NegativeSums + i);

@@ -7,7 +7,7 @@ namespace ManagedCircle.Kernels;
 /// <summary>Where packed rows live; see <see cref="Layout"/>.</summary>
 internal unsafe struct PackedRows
 {
-    /// <summary>Shape [count / 32][dimension][32].</summary>
+    /// <summary>Shape [count / 32][dimension][32], or null where no product needs it.</summary>
     public float* Panels;
 
     /// <summary>Shape [dimension / 32][count][32], slices <see cref="SliceStride"/> apart.</summary>
@@ -97,7 +97,7 @@ internal static unsafe class RowPacking
             }
         }
 
-        for (int start = 0, slice = 0; start < dimension; start += Layout.Pack, slice++)
+        for (int start = 0, slice = 0; packed.Panels != null && start < dimension; start += Layout.Pack, slice++)
         {
             Transpose<TSimd>(packed.Slice(slice, first), count, packed.Panel(first) + (start * Layout.Pack));
         }

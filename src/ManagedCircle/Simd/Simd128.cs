@@ -1,6 +1,7 @@
 using System.Runtime.CompilerServices;
 using System.Runtime.Intrinsics;
 using System.Runtime.Intrinsics.Arm;
+using System.Runtime.Intrinsics.Wasm;
 using System.Runtime.Intrinsics.X86;
 
 namespace ManagedCircle.Simd;
@@ -59,8 +60,10 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 AndNot(Simd128 left, Simd128 right) => new(Vector128.AndNot(left.value, right.value));
 
+    // In the browser the estimate is a call per lane: a product and a sum, which give the same bits, are ten times faster.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) => new(Vector128.MultiplyAddEstimate(left.value, right.value, addend.value));
+    public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) => new(
+        PackedSimd.IsSupported ? (left.value * right.value) + addend.value : Vector128.MultiplyAddEstimate(left.value, right.value, addend.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left.value, right.value));

@@ -34,6 +34,19 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.Equal(FilesOf(golden.Path), FilesOf(directory["again"]));
     }
 
+    [Theory]
+    [InlineData("--threads", "2")]
+    [InlineData("--isa", "auto")]
+    [InlineData("--isa", "vector256")]
+    [InlineData("--isa", "scalar")]
+    public void Threads_and_vectors_change_no_byte(string option, string value)
+    {
+        CommandRun run = CommandRun.Of("golden", "--out", directory["again"], option, value);
+
+        Assert.Equal((0, ""), (run.ExitCode, run.Error));
+        Assert.Equal(FilesOf(golden.Path), FilesOf(directory["again"]));
+    }
+
     [Fact]
     public void Another_seed_draws_other_inputs_for_the_same_cases()
     {

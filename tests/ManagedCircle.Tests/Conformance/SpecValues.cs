@@ -1,3 +1,4 @@
+using System.Globalization;
 using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 
@@ -19,6 +20,49 @@ public sealed record SpecValue(string Name, LossProblem Problem)
 
     /// <summary>The first numbers of the query gradient, separated by spaces.</summary>
     public string Gradient { get; init; } = "";
+
+    /// <summary>What the reference has other than printed: nothing, to every digit.</summary>
+    public IEnumerable<string> MismatchesInDouble()
+    {
+        ReferenceResult result = Problem.SolveInDouble();
+        return
+        [
+            .. Mismatches("loss", Loss, [result.Loss], Tolerances.HalfAUnitOfTheLastDigit),
+            .. Mismatches("loss of a query", Losses, result.Losses, Tolerances.HalfAUnitOfTheLastDigit),
+            .. Mismatches("gradient", Gradient, result.QueryGradient, Tolerances.HalfAUnitOfTheLastDigit),
+        ];
+    }
+
+    /// <summary>What the engine has other than printed: nothing, as close as floats are.</summary>
+    public IEnumerable<string> MismatchesInFloat()
+    {
+        LossAnswer answer = Problem.SolveInFloat();
+        double largest = Problem.SolveInDouble().QueryGradient.Max(Math.Abs);
+        return
+        [
+            .. Mismatches("loss", FloatLoss ?? Loss, [answer.Result.Loss], OfALoss),
+            .. Mismatches("loss of a query", Losses, answer.Losses, OfALoss),
+            .. Mismatches("gradient", Gradient, answer.QueryGradient, OfAnEntry),
+        ];
+
+        double OfAnEntry(string number) => Tolerances.HalfAUnitOfTheLastDigit(number) + Tolerances.PublishedGradientInFloat * largest;
+
+        static double OfALoss(string number) =>
+            Tolerances.HalfAUnitOfTheLastDigit(number) + Tolerances.PublishedLossInFloat * Math.Max(1, double.Parse(number, CultureInfo.InvariantCulture));
+    }
+
+    private static IEnumerable<string> Mismatches(string what, string printed, double[] actual, Func<string, double> tolerance)
+    {
+        string[] numbers = printed.Split(' ', StringSplitOptions.RemoveEmptyEntries);
+        for (int i = 0; i < numbers.Length; i++)
+        {
+            bool right = numbers[i] == "*" || Math.Abs(actual[i] - double.Parse(numbers[i], CultureInfo.InvariantCulture)) <= tolerance(numbers[i]);
+            if (!right)
+            {
+                yield return $"{what} {i}: {actual[i]:R}, expected {numbers[i]}";
+            }
+        }
+    }
 
     public override string ToString() => Name;
 }

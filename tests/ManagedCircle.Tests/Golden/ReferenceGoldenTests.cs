@@ -24,7 +24,8 @@ public sealed class ReferenceGoldenTests
     [Fact]
     public void Every_case_is_run_or_left_out_by_name()
     {
-        string[] all = [.. GoldenProblems.OfLabels, .. GoldenProblems.OfPairs, .. GoldenProblems.Refused.Keys, .. GoldenProblems.LeftOut.Keys, GoldenProblems.MeanOfLogits];
+        string[] all = [.. GoldenProblems.OfLabels, .. GoldenProblems.OfPairs, .. GoldenProblems.Refused.Keys, .. GoldenProblems.LeftOut.Keys,
+            GoldenProblems.MeanOfLogits];
 
         Assert.Equal(319, all.Length);
         Assert.Equal(GoldenSet.Names.Order(StringComparer.Ordinal), all.Order(StringComparer.Ordinal));

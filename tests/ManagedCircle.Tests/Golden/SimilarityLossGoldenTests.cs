@@ -26,7 +26,8 @@ public sealed class SimilarityLossGoldenTests
         Nearly.Equal(golden.Hp!.AnchorLosses.ToDoubles(), [.. losses.Select(x => (double)x)], x => Tolerances.PeerLossInFloat * Math.Max(1, x), "losses");
         Nearly.Equal(golden.Out64.Loss, result.Loss, Tolerances.PeerLossInFloat * Math.Max(1, result.Loss), "loss");
         Assert.Equal(golden.Out64.NNonzero ?? 0, result.NonzeroCount);
-        (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(rows, rows, dimension, normalize: true, [.. similarities.Select(g => (double)g)]);
+        (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(rows, rows, dimension, normalize: true,
+            [.. similarities.Select(g => (double)g)]);
         double[] expected = golden.Out64.GradEmb!.ToDoubles();
         Nearly.Equal(expected, [.. gradient.Zip(asReferences, (q, r) => q + r)], Tolerances.PeerGradientInFloat * Nearly.Largest(expected), "gradient");
     }

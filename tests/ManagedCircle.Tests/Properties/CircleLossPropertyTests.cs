@@ -28,6 +28,10 @@ public sealed class CircleLossPropertyTests
         AssertReached(reached);
     }
 
+    [Theory]
+    [InlineData(1483219973)]
+    public void Seeds_that_once_failed_do_so_no_more(int seed) => FloatCase.Draw(seed).AssertIsTheReference();
+
     private static void AssertReached(List<FloatCase> reached)
     {
         AllOf(drawn => drawn.Problem.Options.Weighting);

@@ -27,7 +27,8 @@ public sealed class FloatBounds
     /// <param name="problem">The problem.</param>
     /// <param name="expected">What the reference answers to it.</param>
     /// <param name="denominator">What the engine's sum is divided by: it may count fewer losses above 0.</param>
-    public FloatBounds(LossProblem problem, ReferenceResult expected, double denominator)
+    /// <param name="ratio">The reference's denominator over the engine's.</param>
+    public FloatBounds(LossProblem problem, ReferenceResult expected, double denominator, double ratio)
     {
         (this.problem, this.expected, options, dimension) = (problem, expected, problem.Options, problem.Dimension);
         norms = Norms(problem.Rows);
@@ -36,11 +37,11 @@ public sealed class FloatBounds
         Losses = new double[expected.Losses.Length];
         queryBounds = new double[norms.Length];
         referenceBounds = problem.References is null ? queryBounds : new double[referenceNorms.Length];
-        double[] coefficients = problem.Coefficients(denominator), reference = problem.Coefficients(problem.Denominator(expected.Losses, expected.ValidCount));
+        double[] coefficients = problem.Coefficients(denominator);
         int perLoss = expected.Losses.Length == 0 ? 0 : expected.Pairs.Length / expected.Losses.Length;
         for (int i = 0; i < Losses.Length; i++)
         {
-            AddLoss(i, i * perLoss, perLoss, Math.Abs(coefficients[i]), reference[i] == 0 ? 0 : coefficients[i] / reference[i]);
+            AddLoss(i, i * perLoss, perLoss, Math.Abs(coefficients[i]), ratio);
             Loss += Math.Abs(problem.WeightOf(i) / (denominator == 0 ? 1 : denominator)) * Losses[i];
         }
 

@@ -38,12 +38,12 @@ public sealed record FloatCase(LossProblem Problem, ExecutionOptions Execution, 
         ReferenceResult expected = problem.SolveInDouble();
         LossAnswer actual = problem.SolveInFloat(Execution, Padding, IntLabels);
 
-        // A loss below the smallest float is 0, and then a mean over losses above 0 is over fewer. The output scale hides no loss from the count.
+        // A loss below the smallest float is 0, and then a mean over losses above 0 is over fewer. Losses count before their scale, which may make 0 of them.
         LossProblem unscaled = problem with { Options = problem.Options with { OutputScale = OutputScale.One } };
         double[] unscaledLosses = unscaled.SolveInFloat(Execution).Losses;
         double denominator = problem.Denominator(unscaledLosses, expected.ValidCount);
-        double ratio = denominator == 0 ? 0 : problem.Denominator(expected.Losses, expected.ValidCount) / denominator;
-        FloatBounds bounds = new(problem, expected, denominator);
+        double ratio = denominator == 0 ? 0 : problem.Denominator(unscaled.SolveInDouble().Losses, expected.ValidCount) / denominator;
+        FloatBounds bounds = new(problem, expected, denominator, ratio);
 
         Compare("losses", expected.Losses, actual.Losses, bounds.Losses);
         Compare("loss", [expected.Loss * ratio], [actual.Result.Loss], [bounds.Loss]);

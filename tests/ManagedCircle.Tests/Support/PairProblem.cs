@@ -29,9 +29,10 @@ public sealed record PairProblem(LossProblem Source, float[] Similarities, PairK
 
     public PairAnswer SolveByLabels(ExecutionOptions? execution = null)
     {
-        QueryTerms terms = new() { Weights = Floats(Source.Terms.Weights), Upstream = Floats(Source.Terms.Upstream), ExcludedReferences = Source.Terms.ExcludedReferences };
+        QueryTerms terms = Terms with { ExcludedReferences = Source.Terms.ExcludedReferences };
         return Solve(
-            Source.References is null ? new SimilarityBatch(Similarities, Source.Labels) : new SimilarityBatch(Similarities, Source.Labels, Source.ReferenceLabels),
+            Source.References is null ? new SimilarityBatch(Similarities, Source.Labels)
+                : new SimilarityBatch(Similarities, Source.Labels, Source.ReferenceLabels),
             terms,
             execution);
     }

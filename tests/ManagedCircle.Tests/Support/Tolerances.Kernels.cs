@@ -6,9 +6,6 @@ namespace ManagedCircle.Tests.Support;
 /// <summary>Kernels: errors are measured over every float, and stated at the kernel.</summary>
 public static partial class Tolerances
 {
-    /// <summary>Half the last place of 1 in float: how far a rounding moves a number, relative.</summary>
-    public const double FloatRounding = 1.0 / (1 << 24);
-
     /// <summary>Where the hardware fuses, a multiply-add rounds once, and kernels are closer to the truth.</summary>
     public static readonly bool Fused = Fma.IsSupported || AdvSimd.IsSupported;
 

@@ -1,3 +1,4 @@
+using System.Runtime.ExceptionServices;
 using System.Text;
 using ManagedCircle.Cli.Loss;
 using ManagedCircle.Cli.Npy;
@@ -79,22 +80,29 @@ internal sealed class GoldenSet
     /// <param name="directory">A new or empty directory, or a golden set.</param>
     /// <param name="seed">What the inputs are drawn from.</param>
     /// <param name="problems">The cases.</param>
-    /// <param name="caseDone">Called after every case.</param>
+    /// <param name="caseDone">Called after every case, one call at a time.</param>
+    /// <param name="threads">How many cases are solved at once; each is a computation of its own, so the bytes are the same.</param>
     /// <exception cref="BadInputException">The directory holds something else, or cannot be written.</exception>
-    public static (GoldenManifest Manifest, long Bytes) Write(string directory, int seed, IReadOnlyList<GoldenProblem> problems, Action caseDone)
+    public static (GoldenManifest Manifest, long Bytes) Write(string directory, int seed, IReadOnlyList<GoldenProblem> problems, Action caseDone, int threads = 1)
     {
         string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
         ThrowUnlessReplaceable(target);
         string complete = $"{target}.{Guid.NewGuid():N}.tmp", replaced = $"{complete}.old";
         try
         {
-            List<ManifestCase> cases = [];
+            ManifestCase[] cases = new ManifestCase[problems.Count];
             long bytes = 0;
-            foreach (GoldenProblem problem in problems)
+            Lock oneAtATime = new();
+            Parallel.For(0, cases.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, index =>
             {
-                cases.Add(WriteCase(complete, problem, ref bytes));
-                caseDone();
-            }
+                long own = 0;
+                cases[index] = WriteCase(complete, problems[index], ref own);
+                lock (oneAtATime)
+                {
+                    bytes += own;
+                    caseDone();
+                }
+            });
 
             GoldenManifest manifest = new(GoldenManifest.FormatName, GoldenManifest.CurrentVersion, seed, cases);
             byte[] manifestBytes = manifest.ToBytes();
@@ -109,6 +117,11 @@ internal sealed class GoldenSet
 
             Directory.Move(complete, target);
             return (manifest, bytes);
+        }
+        catch (AggregateException several)
+        {
+            ExceptionDispatchInfo.Throw(several.InnerExceptions[0]);
+            throw;
         }
         finally
         {

@@ -1,0 +1,66 @@
+#!/usr/bin/env bash
+# Packs the libraries and the tool into artifacts/packages, and uses them as a newcomer would: the README's program against the installed packages, and the
+# installed tool. Everything else happens in a scratch folder with a package cache of its own.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+root=$PWD packages=$PWD/artifacts/packages scratch=$(mktemp -d)
+trap 'rm -rf "$scratch"' EXIT
+fail() { echo "package check: $*" >&2; exit 1; }
+
+rm -rf "$packages"
+dotnet pack -c Release -o "$packages" -p:ContinuousIntegrationBuild=true
+version=$(dotnet msbuild src/ManagedCircle -getProperty:Version)
+
+for package in ManagedCircle ManagedCircle.Reference mcircle; do
+  unzip -q "$packages/$package.$version.nupkg" -d "$scratch/$package"
+  unzip -qo "$packages/$package.$version.snupkg" -d "$scratch/$package.symbols"
+done
+for file in {ManagedCircle,ManagedCircle.Reference,mcircle}/{README.md,icon.png}; do
+  [ -e "$scratch/$file" ] || fail "$file is missing"
+done
+for package in ManagedCircle ManagedCircle.Reference; do
+  for file in "$package/lib/net10.0/$package."{dll,xml} "$package.symbols/lib/net10.0/$package.pdb"; do
+    [ -s "$scratch/$file" ] || fail "$file is missing"
+  done
+  if grep -qaF "$root" "$scratch/$package/lib/net10.0/$package.dll"; then
+    fail "$package names the folder it was built in"
+  fi
+done
+dependencies=$(grep -oE '<dependency id="[^"]*"' "$scratch/ManagedCircle/ManagedCircle.nuspec")
+[ "$dependencies" = '<dependency id="System.Numerics.Tensors"' ] || fail "ManagedCircle depends on: $dependencies"
+
+export NUGET_PACKAGES=$scratch/cache
+mkdir "$scratch/app"
+awk '/^```csharp/ { inside = 1; next } /^```/ { inside = 0 } inside' README.md >"$scratch/app/Program.cs"
+awk '/^It prints:/ { after = 1 } after && /^```text/ { inside = 1; next } inside && /^```/ { exit } inside' README.md >"$scratch/expected.txt"
+[ -s "$scratch/expected.txt" ] || fail "README.md has a csharp block, and after it what it prints"
+cat >"$scratch/app/app.csproj" <<PROJECT
+<Project Sdk="Microsoft.NET.Sdk">
+  <PropertyGroup>
+    <OutputType>Exe</OutputType>
+    <TargetFramework>net10.0</TargetFramework>
+    <ImplicitUsings>enable</ImplicitUsings>
+    <Nullable>enable</Nullable>
+    <TreatWarningsAsErrors>true</TreatWarningsAsErrors>
+    <RestoreAdditionalProjectSources>$packages</RestoreAdditionalProjectSources>
+  </PropertyGroup>
+  <ItemGroup>
+    <PackageReference Include="ManagedCircle" Version="$version" />
+    <PackageReference Include="ManagedCircle.Reference" Version="$version" />
+  </ItemGroup>
+</Project>
+PROJECT
+cat >"$scratch/app/Reference.cs" <<'PROGRAM'
+/// <summary>Compiles against the second package too.</summary>
+internal static class Reference
+{
+    public static double Loss() => ManagedCircle.Reference.ReferenceLoss.SelfBatch(ManagedCircle.CircleLossOptions.Paper, [1, 0, 0, 1], [0, 0]).Loss;
+}
+PROGRAM
+dotnet build -c Release "$scratch/app" -o "$scratch/built"
+dotnet exec "$scratch/built/app.dll" | diff "$scratch/expected.txt" - || fail "the README's program prints something else"
+
+(cd "$scratch" && dotnet tool install mcircle --version "$version" --tool-path tool --add-source "$packages")
+"$scratch/tool/mcircle" train --steps 20
+[[ $("$scratch/tool/mcircle" --version) == "$version"* ]] || fail "mcircle is not of version $version"
+echo "package check: $(cd "$packages" && stat -c '%n %s' -- *.nupkg | paste -sd, | sed 's/,/, /g')"
