@@ -78,6 +78,7 @@ public sealed class CircleLossGoldenTests
 
     private static double OfALoss(GoldenCase golden, double loss, double? peer) => golden.Params.Gamma <= 256
         ? Tolerances.PeerLossInFloat * Math.Max(1, loss)
+        : peer is double known && golden.Params.Gamma <= 1024 && Tolerances.Fused ? Math.Max(Tolerances.OfThePeersFloat * known, Tolerances.LastPlaceInFloat(loss))
         : Math.Max(Tolerances.OfThePeersFloat * (peer ?? 0), Tolerances.LossInFloat(loss, golden.Params.Gamma));
 
     private static Func<double, double> OfAGradient(GoldenCase golden, double? peer) => largest => golden.Params.Gamma <= 256

@@ -91,9 +91,12 @@ public static partial class Tolerances
     /// </summary>
     public const double PeerGradientInFloat = 5e-5;
 
+    /// <summary>A last place of a float of this size: where the peer's own float32 happened to be closer than that, no float can be asked to be.</summary>
+    public static double LastPlaceInFloat(double loss) => 2 * FloatRounding * loss;
+
     /// <summary>
-    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma: where the peer's own float32 was luckier than that, or
-    /// is not known, this is what the engine promises of a loss beyond gamma 256.
+    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma: where the peer's own deviation is not known, gamma
+    /// is beyond 1024, or multiply and add are not fused, this is what the engine promises of a loss beyond gamma 256.
     /// </summary>
     public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
 
