@@ -259,8 +259,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
         {
-            int start = (int)(step / columnTiles) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
-            int column = (int)(step % columnTiles) * Layout.Tile, endColumn = Math.Min(column + Layout.Tile, references.Count);
+            int start = (int)(step % rowBlocks) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
+            int column = (int)(step / rowBlocks) * Layout.Tile, endColumn = Math.Min(column + Layout.Tile, references.Count);
             if (self)
             {
                 column = Math.Max(column, row / Layout.Pack * Layout.Pack);

@@ -18,11 +18,12 @@ internal static unsafe class TileMatrices
         for (int depth = 0; depth < queries.Dimension; depth += Layout.Depth)
         {
             float* left = queries.Slice(depth / Layout.Pack, firstRow);
+            int length = Math.Min(Layout.Depth, queries.Dimension - depth);
             for (int column = 0; column < columns; column += Layout.Pack)
             {
-                float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack);
+                float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack), next = column + Layout.Pack < columns ? right + references.PanelSize : null;
                 int above = triangle ? Math.Min(rows, column + Layout.Pack) : rows;
-                TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, Math.Min(Layout.Depth, queries.Dimension - depth), tile + column, Layout.TileStride, above, depth > 0);
+                TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, tile + column, Layout.TileStride, above, depth > 0, next);
             }
         }
     }
@@ -39,7 +40,8 @@ internal static unsafe class TileMatrices
                 int skip = triangle ? row : 0;
                 float* left = tile + (row * Layout.TileStride) + skip;
                 TileProduct.MultiplyAdd<TSimd, TileRows>(
-                    left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), add);
+                    left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), add,
+                    row == 0 && (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null);
             }
         }
     }
@@ -55,7 +57,8 @@ internal static unsafe class TileMatrices
             {
                 int depth = triangle ? Math.Min(rows, column + strip) : rows;
                 TileProduct.MultiplyAdd<TSimd, TileColumns>(
-                    tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), add);
+                    tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), add,
+                    !triangle && (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null);
             }
         }
     }

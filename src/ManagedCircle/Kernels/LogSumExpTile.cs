@@ -153,7 +153,7 @@ internal static unsafe class LogSumExpTile
         int end = pairs.Columns - TSimd.Lanes;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
@@ -192,7 +192,7 @@ internal static unsafe class LogSumExpTile
         int end = pairs.Columns - TSimd.Lanes;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }

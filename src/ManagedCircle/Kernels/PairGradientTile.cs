@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
@@ -73,20 +72,17 @@ internal static unsafe class PairGradientTile
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
 
             // Kept similarities come from memory: ask for those of the next four rows.
-            if (Sse.IsSupported)
-            {
-                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
-                Sse.Prefetch0(next);
-                Sse.Prefetch0(next + Layout.TileStride);
-                Sse.Prefetch0(next + (2 * Layout.TileStride));
-                Sse.Prefetch0(next + (3 * Layout.TileStride));
-            }
+            float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+            Prefetch.Near(next);
+            Prefetch.Near(next + Layout.TileStride);
+            Prefetch.Near(next + (2 * Layout.TileStride));
+            Prefetch.Near(next + (3 * Layout.TileStride));
 
             Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
             if (TForm.Clamps)
@@ -135,20 +131,17 @@ internal static unsafe class PairGradientTile
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
 
             // Kept similarities come from memory: ask for those of the next four rows.
-            if (Sse.IsSupported)
-            {
-                float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
-                Sse.Prefetch0(next);
-                Sse.Prefetch0(next + Layout.TileStride);
-                Sse.Prefetch0(next + (2 * Layout.TileStride));
-                Sse.Prefetch0(next + (3 * Layout.TileStride));
-            }
+            float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
+            Prefetch.Near(next);
+            Prefetch.Near(next + Layout.TileStride);
+            Prefetch.Near(next + (2 * Layout.TileStride));
+            Prefetch.Near(next + (3 * Layout.TileStride));
 
             Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
             if (TForm.Clamps)

@@ -58,18 +58,19 @@ internal static unsafe class RowPacking
     public static int Pack<TSimd>(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        int dimension = packed.Dimension;
-        int whole = dimension / Layout.Pack * Layout.Pack;
+        int dimension = packed.Dimension, whole = dimension / Layout.Pack * Layout.Pack;
         int count = Math.Min(Layout.Pack, packed.Count - first);
         int bad = -1;
-        float* padded = stackalloc float[Layout.Pack];
-        float* lanes = stackalloc float[Layout.SumLanes];
+        float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + (Layout.SumLanes * Layout.SumLanes) + (5 * Layout.SumLanes)];
+        float* padded = (float*)(((nuint)memory + 63) & ~(nuint)63), scratch = padded + (Layout.Pack * Layout.Pack), lanes = scratch;
+        float* shrinks = stackalloc float[Layout.Pack], inverses = stackalloc float[Layout.Pack];
+        float** sources = stackalloc float*[Layout.Pack];
         for (int row = 0; row < count; row++)
         {
             int source = kept == null ? first + row : kept[first + row];
-            float* x = rows + (source * stride);
-            CopyPadded(x + whole, padded, dimension - whole);
-            float sum = SumOfSquares<TSimd>(x, whole, padded, dimension > whole, lanes);
+            float* x = rows + (source * stride), rest = padded + (row * Layout.Pack);
+            CopyPadded(x + whole, rest, dimension - whole);
+            float sum = SumOfSquares<TSimd>(x, whole, rest, dimension > whole, lanes);
             double norm = 1;
             if (!(sum >= SafeLow && sum <= SafeHigh))
             {
@@ -85,21 +86,34 @@ internal static unsafe class RowPacking
             float shrink = normalize && norm > SafeHigh ? Shrink : 1;
             float inverse = !normalize ? 1 : norm == 0 ? 0 : (float)(1 / (Math.Max(norm, NormFloor) * shrink));
             packed.InverseNorms[first + row] = inverse * shrink;
-            TSimd factor = TSimd.Broadcast(shrink), scale = TSimd.Broadcast(inverse);
-            float* slice = packed.Slice(0, first + row);
-            for (int start = 0; start < dimension; start += Layout.Pack, slice += packed.SliceStride)
-            {
-                float* from = start < whole ? x + start : padded;
-                for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
-                {
-                    TSimd.Store(TSimd.Load(from + lane) * factor * scale, slice + lane);
-                }
-            }
+            sources[row] = x;
+            (shrinks[row], inverses[row]) = (shrink, inverse);
         }
 
-        for (int start = 0, slice = 0; packed.Panels != null && start < dimension; start += Layout.Pack, slice++)
+        // Block by block of 32 rows by 32 coordinates, 4 KB side by side in a slice and in a panel. Stores wait for memory as loads do: ask for the next block's.
+        float* slice = packed.Slice(0, first), panel = packed.Panels == null ? null : packed.Panel(first);
+        for (int start = 0; start < dimension; start += Layout.Pack, slice += packed.SliceStride)
         {
-            Transpose<TSimd>(packed.Slice(slice, first), count, packed.Panel(first) + (start * Layout.Pack));
+            for (int row = 0; row < count; row++)
+            {
+                float* from = start < whole ? sources[row] + start : padded + (row * Layout.Pack), to = slice + (row * Layout.Pack);
+                TSimd shrink = TSimd.Broadcast(shrinks[row]), inverse = TSimd.Broadcast(inverses[row]);
+                Prefetch.NearRow(to + packed.SliceStride);
+                if (panel != null)
+                {
+                    Prefetch.NearRow(panel + ((start + Layout.Pack + row) * Layout.Pack));
+                }
+
+                for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
+                {
+                    TSimd.Store(TSimd.Load(from + lane) * shrink * inverse, to + lane);
+                }
+            }
+
+            if (panel != null)
+            {
+                Transpose<TSimd>(slice, count, panel + (start * Layout.Pack), scratch);
+            }
         }
 
         return bad;
@@ -134,6 +148,8 @@ internal static unsafe class RowPacking
         {
             bool fits = start + Layout.Pack <= dimension;
             float* to = fits ? destination + start : padded;
+            Prefetch.NearRow(unit + (4 * Layout.Pack));
+            Prefetch.NearRow(g + (4 * Layout.Pack));
             for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
             {
                 TSimd.Store(TSimd.MultiplyAdd(times, TSimd.Load(unit + lane), TSimd.Load(g + lane)) * scale, to + lane);
@@ -233,7 +249,7 @@ internal static unsafe class RowPacking
 
     /// <summary>panel[k][row] = slice[row][k] for 32 x 32, with zeros for the rows beyond <paramref name="count"/>.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Transpose<TSimd>(float* slice, int count, float* panel)
+    private static void Transpose<TSimd>(float* slice, int count, float* panel, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         new Span<float>(slice + (count * Layout.Pack), (Layout.Pack - count) * Layout.Pack).Clear();
@@ -241,15 +257,16 @@ internal static unsafe class RowPacking
         {
             for (int k = 0; k < Layout.Pack; k += TSimd.Lanes)
             {
-                TransposeSquare<TSimd>(slice + (row * Layout.Pack) + k, panel + (k * Layout.Pack) + row);
+                TransposeSquare<TSimd>(slice + (row * Layout.Pack) + k, panel + (k * Layout.Pack) + row, scratch);
             }
         }
     }
 
     // A square of as many rows as lanes. One step exchanges the elements (i, l) and (i + step, l - step) wherever i has the bit `step` clear and l
-    // has it set; after the steps 8, 4, 2 and 1, (i, l) and (l, i) have changed places.
+    // has it set; after the steps 8, 4, 2 and 1, (i, l) and (l, i) have changed places. The first two steps go to the scratch: what is read again must not
+    // wait for the panel's memory.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeSquare<TSimd>(float* from, float* to)
+    private static void TransposeSquare<TSimd>(float* from, float* to, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         const int Rows = 4 * Layout.Pack;
@@ -259,30 +276,29 @@ internal static unsafe class RowPacking
             return;
         }
 
-        Four<TSimd> first = Four<TSimd>.Load(from, Layout.Pack);
         if (TSimd.Lanes == 4)
         {
-            ExchangeWithin(first).Store(to, Layout.Pack);
+            ExchangeWithin(Four<TSimd>.Load(from, Layout.Pack)).Store(to, Layout.Pack);
             return;
         }
 
-        Four<TSimd> second = Four<TSimd>.Load(from + Rows, Layout.Pack);
+        Four<TSimd> first = Four<TSimd>.Load(from, Layout.Pack), second = Four<TSimd>.Load(from + Rows, Layout.Pack);
         if (TSimd.Lanes == 16)
         {
             Four<TSimd> third = Four<TSimd>.Load(from + (2 * Rows), Layout.Pack), fourth = Four<TSimd>.Load(from + (3 * Rows), Layout.Pack);
             Exchange(ref first, ref third, 8);
             Exchange(ref second, ref fourth, 8);
             Exchange(ref third, ref fourth, 4);
-            third.Store(to + (2 * Rows), Layout.Pack);
-            fourth.Store(to + (3 * Rows), Layout.Pack);
+            third.Store(scratch + (8 * TSimd.Lanes), TSimd.Lanes);
+            fourth.Store(scratch + (12 * TSimd.Lanes), TSimd.Lanes);
         }
 
         Exchange(ref first, ref second, 4);
-        first.Store(to, Layout.Pack);
-        second.Store(to + Rows, Layout.Pack);
+        first.Store(scratch, TSimd.Lanes);
+        second.Store(scratch + (4 * TSimd.Lanes), TSimd.Lanes);
         for (int row = 0; row < TSimd.Lanes; row += 4, to += Rows)
         {
-            ExchangeWithin(Four<TSimd>.Load(to, Layout.Pack)).Store(to, Layout.Pack);
+            ExchangeWithin(Four<TSimd>.Load(scratch + (row * TSimd.Lanes), TSimd.Lanes)).Store(to, Layout.Pack);
         }
     }
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using System.Runtime.Intrinsics.X86;
 using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
@@ -96,19 +95,20 @@ internal static unsafe class TileProduct
     /// <param name="stride">Numbers from one row of C to the next.</param>
     /// <param name="rows">Rows of A and C.</param>
     /// <param name="add">Whether C is added to, or overwritten.</param>
+    /// <param name="next">The right operand of the product that follows, to be asked for meanwhile; null for none.</param>
     /// <remarks>Each element is one chain of multiply-adds in the order of k, whatever the width of the vectors and the rows at once.</remarks>
-    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add)
+    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
     {
         int tiles = rows / TSimd.TileRows, done = tiles * TSimd.TileRows;
         if (TSimd.TileRows == 8)
         {
-            Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add);
+            Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next);
         }
         else
         {
-            Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add);
+            Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next);
         }
 
         rows -= done;
@@ -116,7 +116,7 @@ internal static unsafe class TileProduct
         destination += done * stride;
         if (rows >= 4)
         {
-            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, 1, add);
+            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null);
             rows -= 4;
             left += 4 * TLeft.RowStride;
             destination += 4 * stride;
@@ -124,7 +124,7 @@ internal static unsafe class TileProduct
 
         if (rows >= 2)
         {
-            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, 1, add);
+            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null);
             rows -= 2;
             left += 2 * TLeft.RowStride;
             destination += 2 * stride;
@@ -132,20 +132,21 @@ internal static unsafe class TileProduct
 
         if (rows >= 1)
         {
-            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, 1, add);
+            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null);
         }
     }
 
     /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add)
+    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
         where TRows : struct, IRowCount
     {
         for (int column = 0; column < Layout.Pack; column += 2 * TSimd.Lanes)
         {
-            RegisterTiles<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add);
+            RegisterTiles<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next);
+            next = null;
         }
     }
 
@@ -153,21 +154,20 @@ internal static unsafe class TileProduct
     // per row and two multiply-adds per row. The rows are spelled out because only locals live in registers; those beyond TRows fold away. The
     // tiles follow each other in here, not in a loop of calls: a call's start and end cost 3 % of a depth of 128.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RegisterTiles<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add)
+    private static void RegisterTiles<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
         where TRows : struct, IRowCount
     {
+        // The operand that follows is as large as this one: each tile asks for its share, spread over the sum, as many requests at once would hold up its own loads.
+        int lines = next == null || tiles == 0 ? 0 : ((Layout.Pack * Layout.Pack / Prefetch.Line) + tiles - 1) / tiles;
         for (; tiles > 0; tiles--, left += TRows.Count * TLeft.RowStride, destination += TRows.Count * stride)
         {
             // C is far away (L2 or beyond) and needed last: ask for it now.
-            if (Sse.IsSupported && add)
+            for (int row = 0; add && row < TRows.Count; row++)
             {
-                for (int row = 0; row < TRows.Count; row++)
-                {
-                    Sse.Prefetch0(destination + (row * stride));
-                    Sse.Prefetch0(destination + (row * stride) + (2 * TSimd.Lanes) - 1);
-                }
+                Prefetch.Near(destination + (row * stride));
+                Prefetch.Near(destination + (row * stride) + (2 * TSimd.Lanes) - 1);
             }
 
             TSimd c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
@@ -176,11 +176,16 @@ internal static unsafe class TileProduct
             for (int rest = depth; rest > 0; rest -= Layout.Pack, run += leftJump)
             {
                 float* a = run, ahead = run + (TRows.Count * TLeft.RowStride);
+                for (int line = 0; line < lines; line++, next += Prefetch.Line)
+                {
+                    Prefetch.Far(next);
+                }
+
                 for (int k = Math.Min(rest, Layout.Pack); k > 0; k--, a += TLeft.DepthStride, b += Layout.Pack)
                 {
-                    if (Sse.IsSupported && TLeft.Prefetch)
+                    if (TLeft.Prefetch)
                     {
-                        Sse.Prefetch0(ahead);
+                        Prefetch.Near(ahead);
                         ahead += TRows.Count;
                     }
 
