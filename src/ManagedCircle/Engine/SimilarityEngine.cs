@@ -254,7 +254,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private void Forward(int worker)
     {
         Pack(worker);
-        float* strip = scratch + (worker * scratchSize), transposed = strip + (Layout.Tile * Layout.Pack);
+        float* strip = scratch + (worker * scratchSize);
         int block = RowBlock(queries.Dimension), shift = Shift();
         int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
@@ -268,24 +268,24 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
             for (; column < endColumn; column += Layout.Pack)
             {
-                WriteStrip(row, end, column, Math.Min(Layout.Pack, endColumn - column), strip, transposed);
+                WriteStrip(row, end, column, Math.Min(Layout.Pack, endColumn - column), strip);
             }
         }
     }
 
-    private void WriteStrip(int row, int end, int column, int columns, float* strip, float* transposed)
+    private void WriteStrip(int row, int end, int column, int columns, float* strip)
     {
-        // A strip of fewer columns goes through the scratch, as the product is 32 wide.
-        int rows = (self ? Math.Min(end, column + columns) : end) - row;
+        // A strip of fewer columns goes through the scratch, as the product is 32 wide; so does a second copy of what is mirrored.
+        int rows = (self ? Math.Min(end, column + columns) : end) - row, mirrored = self ? Math.Max(0, Math.Min(end, column) - row) : 0;
         float* result = matrix + (row * matrixStride) + column;
         bool whole = columns == Layout.Pack;
-        float* product = whole ? result : strip;
+        float* product = whole ? result : strip, copy = whole && mirrored > 0 ? strip : null;
         nint stride = whole ? matrixStride : Layout.Pack;
         for (int depth = 0; depth < queries.Dimension; depth += Depth)
         {
             float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
             int length = Math.Min(Depth, queries.Dimension - depth);
-            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0);
+            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: copy);
         }
 
         if (!whole)
@@ -293,20 +293,24 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             TileCopy.Rows(strip, Layout.Pack, rows, columns, result, matrixStride);
         }
 
-        int mirrored = Math.Min(end, column) - row;
-        if (self && mirrored > 0)
+        if (mirrored > 0)
         {
-            TileCopy.Transposed(product, stride, mirrored, columns, transposed, Layout.TileStride);
-            float* mirror = matrix + (column * matrixStride) + row;
-            if (queries.Count * matrixStride >= StreamedSize)
-            {
-                TileCopy.StreamRows<TSimd>(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
-            }
-            else
-            {
-                TileCopy.Rows(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
-            }
+            Mirror(strip, mirrored, columns, matrix + (column * matrixStride) + row);
         }
+    }
+
+    // Large matrices are written square by square past the caches; others row by row, as the caches foresee what comes next in a row.
+    private void Mirror(float* strip, int rows, int columns, float* destination)
+    {
+        float* transposed = strip + (Layout.Tile * Layout.Pack), square = transposed + (Layout.Pack * Layout.TileStride);
+        if (columns == Layout.Pack && queries.Count * matrixStride >= StreamedSize && matrixStride % TSimd.Lanes == 0)
+        {
+            TileCopy.Mirror<TSimd, Streamed>(strip, rows, destination, matrixStride, square);
+            return;
+        }
+
+        TileCopy.Mirror<TSimd, Cached>(strip, rows, transposed, Layout.TileStride, square);
+        TileCopy.Rows(transposed, Layout.TileStride, columns, rows, destination, matrixStride);
     }
 
     // The left operand of a unit fits the L2 cache well, beside what streams through; a mirrored unit has long rows to write.

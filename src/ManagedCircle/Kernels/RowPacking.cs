@@ -61,7 +61,7 @@ internal static unsafe class RowPacking
         int dimension = packed.Dimension, whole = dimension / Layout.Pack * Layout.Pack;
         int count = Math.Min(Layout.Pack, packed.Count - first);
         int bad = -1;
-        float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + (Layout.SumLanes * Layout.SumLanes) + (5 * Layout.SumLanes)];
+        float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + Transposition.Scratch + Layout.SumLanes];
         float* padded = (float*)(((nuint)memory + 63) & ~(nuint)63), scratch = padded + (Layout.Pack * Layout.Pack), lanes = scratch;
         float* shrinks = stackalloc float[Layout.Pack], inverses = stackalloc float[Layout.Pack];
         float** sources = stackalloc float*[Layout.Pack];
@@ -257,76 +257,8 @@ internal static unsafe class RowPacking
         {
             for (int k = 0; k < Layout.Pack; k += TSimd.Lanes)
             {
-                TransposeSquare<TSimd>(slice + (row * Layout.Pack) + k, panel + (k * Layout.Pack) + row, scratch);
+                Transposition.Square<TSimd, Cached>(slice + (row * Layout.Pack) + k, Layout.Pack, panel + (k * Layout.Pack) + row, Layout.Pack, scratch);
             }
         }
     }
-
-    // A square of as many rows as lanes. One step exchanges the elements (i, l) and (i + step, l - step) wherever i has the bit `step` clear and l
-    // has it set; after the steps 8, 4, 2 and 1, (i, l) and (l, i) have changed places. The first two steps go to the scratch: what is read again must not
-    // wait for the panel's memory.
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void TransposeSquare<TSimd>(float* from, float* to, float* scratch)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        const int Rows = 4 * Layout.Pack;
-        if (TSimd.Lanes < 4)
-        {
-            TSimd.Store(TSimd.Load(from), to);
-            return;
-        }
-
-        if (TSimd.Lanes == 4)
-        {
-            ExchangeWithin(Four<TSimd>.Load(from, Layout.Pack)).Store(to, Layout.Pack);
-            return;
-        }
-
-        Four<TSimd> first = Four<TSimd>.Load(from, Layout.Pack), second = Four<TSimd>.Load(from + Rows, Layout.Pack);
-        if (TSimd.Lanes == 16)
-        {
-            Four<TSimd> third = Four<TSimd>.Load(from + (2 * Rows), Layout.Pack), fourth = Four<TSimd>.Load(from + (3 * Rows), Layout.Pack);
-            Exchange(ref first, ref third, 8);
-            Exchange(ref second, ref fourth, 8);
-            Exchange(ref third, ref fourth, 4);
-            third.Store(scratch + (8 * TSimd.Lanes), TSimd.Lanes);
-            fourth.Store(scratch + (12 * TSimd.Lanes), TSimd.Lanes);
-        }
-
-        Exchange(ref first, ref second, 4);
-        first.Store(scratch, TSimd.Lanes);
-        second.Store(scratch + (4 * TSimd.Lanes), TSimd.Lanes);
-        for (int row = 0; row < TSimd.Lanes; row += 4, to += Rows)
-        {
-            ExchangeWithin(Four<TSimd>.Load(scratch + (row * TSimd.Lanes), TSimd.Lanes)).Store(to, Layout.Pack);
-        }
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Exchange<TSimd>(ref Four<TSimd> upper, ref Four<TSimd> lower, int step)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        TSimd mask = LanesWith<TSimd>(step);
-        Four<TSimd> swapped = Four<TSimd>.SwapLanes(upper, step);
-        upper = Four<TSimd>.Select(mask, Four<TSimd>.SwapLanes(lower, step), upper);
-        lower = Four<TSimd>.Select(mask, lower, swapped);
-    }
-
-    // The steps 2 and 1, among four rows.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Four<TSimd> ExchangeWithin<TSimd>(Four<TSimd> rows)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        TSimd two = LanesWith<TSimd>(2), one = LanesWith<TSimd>(1);
-        Four<TSimd> swapped = Four<TSimd>.SwapLanes(rows, 2);
-        rows = new(TSimd.Select(two, swapped.C, rows.A), TSimd.Select(two, swapped.D, rows.B), TSimd.Select(two, rows.C, swapped.A), TSimd.Select(two, rows.D, swapped.B));
-        swapped = Four<TSimd>.SwapLanes(rows, 1);
-        return new(TSimd.Select(one, swapped.B, rows.A), TSimd.Select(one, rows.B, swapped.A), TSimd.Select(one, swapped.D, rows.C), TSimd.Select(one, rows.D, swapped.C));
-    }
-
-    // The mask of the lanes whose index has a bit: 2^23 + index holds the index in its low bits, and the bit, shifted to the sign, spreads.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TSimd LanesWith<TSimd>(int bit)
-        where TSimd : unmanaged, ISimd<TSimd> =>
-        TSimd.ShiftRightBits(TSimd.ShiftLeftBits(TSimd.Indices + TSimd.Broadcast(8388608f), 31 - int.Log2(bit)), 31);
 }

@@ -19,22 +19,22 @@ internal static unsafe class TileCopy
         }
     }
 
-    /// <summary>destination[rows, columns] = source[rows, columns], past the caches where whole vectors of the destination are aligned.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void StreamRows<TSimd>(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride)
+    /// <summary>destination[32, rows] = source[rows, 32]^T, whose rows lie side by side. Squares begin where the destination's rows are aligned, if they are.</summary>
+    public static void Mirror<TSimd, TStores>(float* source, int rows, float* destination, nint stride, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TStores : struct, IStores
     {
-        for (int row = 0; row < rows; row++, source += sourceStride, destination += stride)
+        int lead = Math.Min(rows, (int)(-(nint)destination / sizeof(float)) & (TSimd.Lanes - 1)), end = rows - ((rows - lead) % TSimd.Lanes);
+        Transposed(source, Layout.Pack, lead, Layout.Pack, destination, stride);
+        for (int column = 0; column < Layout.Pack; column += TSimd.Lanes)
         {
-            bool aligned = (nuint)destination % (nuint)sizeof(TSimd) == 0;
-            int streamed = aligned ? columns - (columns % TSimd.Lanes) : 0;
-            for (int column = 0; column < streamed; column += TSimd.Lanes)
+            for (int row = lead; row < end; row += TSimd.Lanes)
             {
-                TSimd.StoreStreaming(TSimd.Load(source + column), destination + column);
+                Transposition.Square<TSimd, TStores>(source + (row * Layout.Pack) + column, Layout.Pack, destination + (column * stride) + row, stride, scratch);
             }
-
-            new ReadOnlySpan<float>(source + streamed, columns - streamed).CopyTo(new Span<float>(destination + streamed, columns - streamed));
         }
+
+        Transposed(source + (end * Layout.Pack), Layout.Pack, rows - end, Layout.Pack, destination + end, stride);
     }
 
     /// <summary>destination[columns, rows] = source[rows, columns]^T.</summary>

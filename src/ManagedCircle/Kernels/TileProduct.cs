@@ -96,56 +96,60 @@ internal static unsafe class TileProduct
     /// <param name="rows">Rows of A and C.</param>
     /// <param name="add">Whether C is added to, or overwritten.</param>
     /// <param name="next">The right operand of the product that follows, to be asked for meanwhile; null for none.</param>
+    /// <param name="copy">Receives C a second time, rows of 32 side by side; null for none.</param>
     /// <remarks>Each element is one chain of multiply-adds in the order of k, whatever the width of the vectors and the rows at once.</remarks>
-    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null)
+    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null, float* copy = null)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
     {
         int tiles = rows / TSimd.TileRows, done = tiles * TSimd.TileRows;
         if (TSimd.TileRows == 8)
         {
-            Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next);
+            Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
         }
         else
         {
-            Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next);
+            Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
         }
 
         rows -= done;
         left += (nint)done * TLeft.RowStride;
         destination += done * stride;
+        copy = copy == null ? null : copy + (done * Layout.Pack);
         if (rows >= 4)
         {
-            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null);
+            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
             rows -= 4;
             left += 4 * TLeft.RowStride;
             destination += 4 * stride;
+            copy = copy == null ? null : copy + (4 * Layout.Pack);
         }
 
         if (rows >= 2)
         {
-            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null);
+            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
             rows -= 2;
             left += 2 * TLeft.RowStride;
             destination += 2 * stride;
+            copy = copy == null ? null : copy + (2 * Layout.Pack);
         }
 
         if (rows >= 1)
         {
-            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null);
+            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
         }
     }
 
     /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next)
+    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
         where TRows : struct, IRowCount
     {
         for (int column = 0; column < Layout.Pack; column += 2 * TSimd.Lanes)
         {
-            RegisterTiles<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next);
+            RegisterTiles<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next, copy == null ? null : copy + column);
             next = null;
         }
     }
@@ -154,7 +158,7 @@ internal static unsafe class TileProduct
     // per row and two multiply-adds per row. The rows are spelled out because only locals live in registers; those beyond TRows fold away. The
     // tiles follow each other in here, not in a loop of calls: a call's start and end cost 3 % of a depth of 128.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RegisterTiles<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next)
+    private static void RegisterTiles<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
         where TRows : struct, IRowCount
@@ -246,46 +250,48 @@ internal static unsafe class TileProduct
                 }
             }
 
-            Put(c00, c01, destination, add);
+            Put(c00, c01, destination, add, copy, 0);
             if (TRows.Count > 1)
             {
-                Put(c10, c11, destination + stride, add);
+                Put(c10, c11, destination + stride, add, copy, 1);
             }
 
             if (TRows.Count > 2)
             {
-                Put(c20, c21, destination + (2 * stride), add);
+                Put(c20, c21, destination + (2 * stride), add, copy, 2);
             }
 
             if (TRows.Count > 3)
             {
-                Put(c30, c31, destination + (3 * stride), add);
+                Put(c30, c31, destination + (3 * stride), add, copy, 3);
             }
 
             if (TRows.Count > 4)
             {
-                Put(c40, c41, destination + (4 * stride), add);
+                Put(c40, c41, destination + (4 * stride), add, copy, 4);
             }
 
             if (TRows.Count > 5)
             {
-                Put(c50, c51, destination + (5 * stride), add);
+                Put(c50, c51, destination + (5 * stride), add, copy, 5);
             }
 
             if (TRows.Count > 6)
             {
-                Put(c60, c61, destination + (6 * stride), add);
+                Put(c60, c61, destination + (6 * stride), add, copy, 6);
             }
 
             if (TRows.Count > 7)
             {
-                Put(c70, c71, destination + (7 * stride), add);
+                Put(c70, c71, destination + (7 * stride), add, copy, 7);
             }
+
+            copy = copy == null ? null : copy + (TRows.Count * Layout.Pack);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<TSimd>(TSimd first, TSimd second, float* destination, bool add)
+    private static void Put<TSimd>(TSimd first, TSimd second, float* destination, bool add, float* copy, int row)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         if (add)
@@ -296,5 +302,10 @@ internal static unsafe class TileProduct
 
         TSimd.Store(first, destination);
         TSimd.Store(second, destination + TSimd.Lanes);
+        if (copy != null)
+        {
+            TSimd.Store(first, copy + (row * Layout.Pack));
+            TSimd.Store(second, copy + (row * Layout.Pack) + TSimd.Lanes);
+        }
     }
 }
