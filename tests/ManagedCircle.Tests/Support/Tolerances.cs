@@ -91,20 +91,20 @@ public static partial class Tolerances
     /// </summary>
     public const double PeerGradientInFloat = 5e-5;
 
-    /// <summary>A last place of a float of this size: where the peer's own float32 happened to be closer than that, no float can be asked to be.</summary>
-    public static double LastPlaceInFloat(double loss) => 2 * FloatRounding * loss;
+    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by, where multiply and add are fused.</summary>
+    public const double OfThePeersFloat = 6;
+
+    /// <summary>The distance of a float of this size to the next: what a loss that is rounded on its way and at its end may be off by.</summary>
+    public static double LastPlaceInFloat(double loss) => (double)MathF.BitIncrement((float)loss) - (float)loss;
 
     /// <summary>
-    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma: where the peer's own deviation is not known, gamma
-    /// is beyond 1024, or multiply and add are not fused, this is what the engine promises of a loss beyond gamma 256.
+    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma. Beyond gamma 256 this is what the engine promises of a
+    /// loss where the peer's own deviation is not known, or multiply and add are not fused.
     /// </summary>
     public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
 
     /// <summary>The same for a loss, which rounds on its way: by half a last place of its own, twice where multiply and add are not fused.</summary>
     public static double LossInFloat(double loss, double gamma) => LogitInFloat(gamma) + 2 * FloatRounding * loss;
-
-    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
-    public const double OfThePeersFloat = 6;
 
     /// <summary>
     /// What the engine promises of the logit of a given similarity: 6e-7 gamma times the product of the largest terms of weight and s - D, which are
