@@ -14,14 +14,21 @@ internal sealed class OutputFiles : IDisposable
             throw new BadInputException(path, "a directory: expected the name of a file to write");
         }
 
-        if (files.Exists(file => Path.GetFullPath(file.Path) == Path.GetFullPath(path)))
-        {
-            throw new UsageException($"{path} is named for two outputs.");
-        }
-
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
+            string fullPath = Path.GetFullPath(path);
+            if (files.Exists(file => Path.GetFullPath(file.Path) == fullPath))
+            {
+                throw new UsageException($"{path} is named for two outputs.");
+            }
+
+            // A rename would put a file in the device's place.
+            if (Path.GetDirectoryName(fullPath) == "/dev")
+            {
+                throw new BadInputException(path, "a device: expected the name of a file to write");
+            }
+
             files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write), path));
             return files[^1].Stream;
         }

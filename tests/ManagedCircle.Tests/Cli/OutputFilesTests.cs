@@ -52,6 +52,16 @@ public sealed class OutputFilesTests : IDisposable
     }
 
     [Fact]
+    public void A_device_is_not_replaced_by_a_file()
+    {
+        using OutputFiles files = new();
+
+        Assert.Throws<BadInputException>(() => files.Create("/dev/none.npy"));
+        Assert.Throws<BadInputException>(() => files.Create("/dev/../dev/none.npy"));
+        Assert.Throws<BadInputException>(() => files.Create(""));
+    }
+
+    [Fact]
     public void One_name_cannot_hold_two_outputs()
     {
         using OutputFiles files = new();
