@@ -29,7 +29,8 @@ internal sealed class OutputFiles : IDisposable
                 throw new BadInputException(path, "a device: expected the name of a file to write");
             }
 
-            files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write), path));
+            // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
+            files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0), path));
             return files[^1].Stream;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)

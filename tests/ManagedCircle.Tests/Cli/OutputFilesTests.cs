@@ -43,6 +43,16 @@ public sealed class OutputFilesTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_is_left_to_write_when_a_file_is_closed()
+    {
+        using OutputFiles files = new();
+
+        files.Create(directory["a"]).Write("new"u8);
+
+        Assert.Equal(3, new FileInfo(directory[Assert.Single(directory.Names)]).Length);
+    }
+
+    [Fact]
     public void A_place_that_cannot_be_written_is_rejected_at_once()
     {
         using OutputFiles files = new();
