@@ -23,7 +23,7 @@ namespace ManagedCircle.Reference;
 /// <para>
 /// A zero row has similarity 0 to everything and, where rows are normalised, gradient 0. A similarity strictly outside the clamp's range has
 /// gradient 0; one exactly on its edge passes it. Labels are compared as 64-bit integers; rows of the ignored label have loss 0 and gradient 0.
-/// NaN or infinity in an input, in rows of the ignored label too, is an <see cref="ArgumentException"/> that names the row, unless
+/// NaN or infinity in an input, but for rows of the ignored label, is an <see cref="ArgumentException"/> that names the row, unless
 /// <see cref="CircleLossOptions.CheckInputs"/> is off: then it propagates. Time grows with queryCount referenceCount dimension, and memory with
 /// queryCount referenceCount, which must stay below 2^31. The same input gives the same bits on any machine (<see cref="StableMath"/>).
 /// </para>
@@ -44,12 +44,12 @@ public static class ReferenceLoss
         ThrowIf.AnyExcluded(terms, "expected none in a batch against itself");
         ThrowIf.NotUsable(terms, options, labels.Length, labels.Length);
         int dimension = Math.Max(1, ThrowIf.NotRowsOf(labels.Length, rows.Length, nameof(rows)));
+        double[] kept = WithoutIgnored(options, rows, labels, dimension);
         if (options.CheckInputs)
         {
-            ThrowIf.NotFinite(rows, dimension, nameof(rows));
+            ThrowIf.NotFinite(kept, dimension, nameof(rows));
         }
 
-        double[] kept = WithoutIgnored(options, rows, labels, dimension);
         double[] similarities = ReferenceSimilarity.Forward(kept, kept, dimension, options.Normalize);
         PairKind[] pairs = PairsOf(options, labels, labels);
         for (int i = 0; i < labels.Length; i++)
@@ -99,14 +99,14 @@ public static class ReferenceLoss
         int dimension = ThrowIf.DimensionsDiffer(
             ThrowIf.NotRowsOf(labels.Length, queries.Length, nameof(queries)),
             ThrowIf.NotRowsOf(referenceLabels.Length, references.Length, nameof(references)));
-        if (options.CheckInputs)
-        {
-            ThrowIf.NotFinite(queries, dimension, nameof(queries));
-            ThrowIf.NotFinite(references, dimension, nameof(references));
-        }
-
         double[] keptQueries = WithoutIgnored(options, queries, labels, dimension);
         double[] keptReferences = WithoutIgnored(options, references, referenceLabels, dimension);
+        if (options.CheckInputs)
+        {
+            ThrowIf.NotFinite(keptQueries, dimension, nameof(queries));
+            ThrowIf.NotFinite(keptReferences, dimension, nameof(references));
+        }
+
         double[] similarities = ReferenceSimilarity.Forward(keptQueries, keptReferences, dimension, options.Normalize);
         return FromLabels(options, similarities, labels, referenceLabels, terms, similarityGradient =>
             ReferenceSimilarity.Backward(keptQueries, keptReferences, dimension, options.Normalize, similarityGradient));

@@ -48,7 +48,6 @@ public readonly ref struct QueryTerms
 public sealed class CircleLoss : IDisposable
 {
     private readonly LossEngine engine;
-    private bool disposed;
 
     /// <summary>Makes a loss; its workspace grows with the largest batch seen and is reused.</summary>
     /// <param name="options">The choices; checked here, once.</param>
@@ -116,16 +115,11 @@ public sealed class CircleLoss : IDisposable
     }
 
     /// <summary>Returns the workspace's memory. Using the loss afterwards is an error.</summary>
-    public void Dispose()
-    {
-        disposed = true;
-        engine.Dispose();
-    }
+    public void Dispose() => engine.Dispose();
 
     private LossResult Run(
         EmbeddingBatch queries, EmbeddingBatch references, bool self, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses, QueryTerms terms)
     {
-        ObjectDisposedException.ThrowIf(disposed, this);
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(terms, Options, queries.Count, references.Count, self);
         bool whole = Options.Scope == LossScope.Batch;

@@ -149,7 +149,7 @@ public sealed record CircleLossOptions
     /// <summary>Class-level Circle loss: the references are the class weights, gamma 64, m 0.35, mean over all queries.</summary>
     public static CircleLossOptions ClassLevel { get; } = new() { Gamma = 64, Margin = 0.35, Denominator = MeanDenominator.All };
 
-    /// <summary>The scale gamma; finite and above 0.</summary>
+    /// <summary>The scale gamma; above 0, and such that logits of unit rows, at most <c>gamma (1 + |O|) (1 + |D|)</c>, stay below 1e37.</summary>
     public double Gamma { get; init; } = 80;
 
     /// <summary>The relaxation factor m, from which the four constants below follow unless they are given; any finite number.</summary>
@@ -173,7 +173,9 @@ public sealed record CircleLossOptions
     /// <summary>Whether the weight (alpha) carries gradient.</summary>
     public WeightGradient WeightGradient { get; init; }
 
-    /// <summary>Whether rows are divided by their norm (floored at 1e-12) inside the loss, or taken as they are.</summary>
+    /// <summary>
+    /// Whether rows are divided by their norm (floored at 1e-12) inside the loss, or taken as they are; inner products beyond 1e15 then count as that.
+    /// </summary>
     public bool Normalize { get; init; } = true;
 
     /// <summary>The range that similarities are clamped to.</summary>
@@ -200,7 +202,7 @@ public sealed record CircleLossOptions
     /// <summary>A constant factor on every loss and gradient.</summary>
     public OutputScale OutputScale { get; init; }
 
-    /// <summary>A label whose rows are neither query nor reference; null for none.</summary>
+    /// <summary>A label whose rows are neither query nor reference, and may hold anything; null for none.</summary>
     public long? IgnoreLabel { get; init; }
 
     /// <summary>Whether NaN or infinity in an input is an error that names its row. Off, it propagates into the losses and gradients it touches.</summary>

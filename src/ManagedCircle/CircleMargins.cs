@@ -25,7 +25,7 @@ namespace ManagedCircle;
 public readonly record struct CircleMargins
 {
     /// <summary>The paper's margins: Op = 1 + m, On = -m, Dp = 1 - m, Dn = m, and detached weights.</summary>
-    /// <param name="gamma">The scale; finite and above 0.</param>
+    /// <param name="gamma">The scale; above 0.</param>
     /// <param name="margin">The relaxation factor m; finite.</param>
     /// <exception cref="ArgumentException">A number is out of its range.</exception>
     public CircleMargins(double gamma, double margin)

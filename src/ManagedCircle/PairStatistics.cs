@@ -31,7 +31,7 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
     public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch)
     {
-        ThrowIf.NotFinite(ThrowIf.Invalid(options).CheckInputs, batch, "rows");
+        ThrowIf.NotFinite(ThrowIf.Invalid(options), batch, "rows");
         return PairTally.Of(options, batch, batch, self: true, default);
     }
 
@@ -47,8 +47,8 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     {
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);
-        ThrowIf.NotFinite(options.CheckInputs, queries, nameof(queries));
-        ThrowIf.NotFinite(options.CheckInputs, references, nameof(references));
+        ThrowIf.NotFinite(options, queries, nameof(queries));
+        ThrowIf.NotFinite(options, references, nameof(references));
         return PairTally.Of(options, queries, references, self: false, excludedReferences);
     }
 

@@ -48,7 +48,7 @@ public readonly ref struct SimilarityDetails
 /// </para>
 /// <para>
 /// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
-/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite. Memory grows with queryCount + referenceCount, and
+/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite up to gamma 1e8. Memory grows with queryCount + referenceCount, and
 /// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe. Results are the same bits for any number of
 /// threads and, where the hardware fuses multiply and add, any width of vectors.
 /// </para>
@@ -169,19 +169,37 @@ public sealed class SimilarityLoss : IDisposable
         ThrowIf.NotLength(details.NegativeCounts.Length, lossCount, nameof(details.NegativeCounts), perLoss, mayBeEmpty: true);
         ThrowIf.NotLength(details.HardestPositives.Length, lossCount, nameof(details.HardestPositives), perLoss, mayBeEmpty: true);
         ThrowIf.NotLength(details.HardestNegatives.Length, lossCount, nameof(details.HardestNegatives), perLoss, mayBeEmpty: true);
-        OfItsOwn(losses, nameof(losses), batch, gradient);
-        OfItsOwn(details.Weights, nameof(details.Weights), batch, gradient);
-        OfItsOwn(details.Logits, nameof(details.Logits), batch, gradient);
-        OfItsOwn(details.PositiveLogSumExp, nameof(details.PositiveLogSumExp), batch, gradient);
-        OfItsOwn(details.NegativeLogSumExp, nameof(details.NegativeLogSumExp), batch, gradient);
+        ThrowIf.Overlap(gradient, terms.Weights, "the gradient", "the weights");
+        ThrowIf.Overlap(gradient, terms.Upstream, "the gradient", "the upstream gradient");
+        OfItsOwn(losses, nameof(losses), batch, gradient, terms);
+        OfItsOwn(details.Weights, nameof(details.Weights), batch, gradient, terms);
+        OfItsOwn(details.Logits, nameof(details.Logits), batch, gradient, terms);
+        OfItsOwn(details.PositiveLogSumExp, nameof(details.PositiveLogSumExp), batch, gradient, terms);
+        OfItsOwn(details.NegativeLogSumExp, nameof(details.NegativeLogSumExp), batch, gradient, terms);
+        ThrowIf.Overlap(losses, details.Weights, nameof(losses), nameof(details.Weights));
+        ThrowIf.Overlap(losses, details.Logits, nameof(losses), nameof(details.Logits));
+        ThrowIf.Overlap(losses, details.PositiveLogSumExp, nameof(losses), nameof(details.PositiveLogSumExp));
+        ThrowIf.Overlap(losses, details.NegativeLogSumExp, nameof(losses), nameof(details.NegativeLogSumExp));
         ThrowIf.Overlap(details.Weights, details.Logits, nameof(details.Weights), nameof(details.Logits));
+        ThrowIf.Overlap(details.Weights, details.PositiveLogSumExp, nameof(details.Weights), nameof(details.PositiveLogSumExp));
+        ThrowIf.Overlap(details.Weights, details.NegativeLogSumExp, nameof(details.Weights), nameof(details.NegativeLogSumExp));
+        ThrowIf.Overlap(details.Logits, details.PositiveLogSumExp, nameof(details.Logits), nameof(details.PositiveLogSumExp));
+        ThrowIf.Overlap(details.Logits, details.NegativeLogSumExp, nameof(details.Logits), nameof(details.NegativeLogSumExp));
         ThrowIf.Overlap(details.PositiveLogSumExp, details.NegativeLogSumExp, nameof(details.PositiveLogSumExp), nameof(details.NegativeLogSumExp));
+        ThrowIf.Overlap(details.PositiveCounts, details.NegativeCounts, nameof(details.PositiveCounts), nameof(details.NegativeCounts));
+        ThrowIf.Overlap(details.PositiveCounts, details.HardestPositives, nameof(details.PositiveCounts), nameof(details.HardestPositives));
+        ThrowIf.Overlap(details.PositiveCounts, details.HardestNegatives, nameof(details.PositiveCounts), nameof(details.HardestNegatives));
+        ThrowIf.Overlap(details.NegativeCounts, details.HardestPositives, nameof(details.NegativeCounts), nameof(details.HardestPositives));
+        ThrowIf.Overlap(details.NegativeCounts, details.HardestNegatives, nameof(details.NegativeCounts), nameof(details.HardestNegatives));
+        ThrowIf.Overlap(details.HardestPositives, details.HardestNegatives, nameof(details.HardestPositives), nameof(details.HardestNegatives));
         return engine.Run(new SimilarityLossCall { Batch = batch, Gradient = gradient, Losses = losses, Terms = terms, Details = details });
 
-        static void OfItsOwn(Span<float> destination, string name, SimilarityBatch batch, Span<float> gradient)
+        static void OfItsOwn(Span<float> destination, string name, SimilarityBatch batch, Span<float> gradient, QueryTerms terms)
         {
             ThrowIf.Overlap(destination, batch.Similarities, name, "the similarities");
             ThrowIf.Overlap(destination, gradient, name, "the gradient");
+            ThrowIf.Overlap(destination, terms.Weights, name, "the weights");
+            ThrowIf.Overlap(destination, terms.Upstream, name, "the upstream gradient");
         }
     }
 }

@@ -79,9 +79,9 @@ internal static class ThrowIf
     public static CircleLossOptions Invalid(CircleLossOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!(options.Gamma > 0 && float.IsFinite((float)options.Gamma)))
+        if (!(options.Gamma > 0 && float.IsNormal((float)options.Gamma)))
         {
-            throw new ArgumentException($"Gamma is {options.Gamma}: expected a finite number above 0.", nameof(options));
+            throw new ArgumentException($"Gamma is {options.Gamma}: expected a number above 0 that a float holds, from 1.2E-38 up.", nameof(options));
         }
 
         NotFinite(options.Margin, nameof(options.Margin));
@@ -99,7 +99,15 @@ internal static class ThrowIf
         NotDefined(options.Reduction, nameof(options.Reduction));
         NotDefined(options.Denominator, nameof(options.Denominator));
         NotDefined(options.OutputScale, nameof(options.OutputScale));
-        return options;
+
+        // The largest logit of unit rows, in base 2, is to stay a float, with room for a sum of two.
+        double optimum = Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum));
+        double margin = Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin));
+        double logit = options.Gamma * (options.Weighting == PairWeighting.Constant ? 1 : 1 + optimum) * (1 + margin);
+        return logit <= 1e37
+            ? options
+            : throw new ArgumentException(
+                $"Gamma is {options.Gamma} and margins are up to {margin}: expected logits of unit rows, here up to {logit:0.#E+0}, to stay below 1E+37.", nameof(options));
 
         static void NotFinite(double value, string name)
         {
@@ -193,7 +201,7 @@ internal static class ThrowIf
     }
 
     /// <summary>Throws if two spans share memory.</summary>
-    public static void Overlap(ReadOnlySpan<float> first, ReadOnlySpan<float> second, string firstName, string secondName)
+    public static void Overlap<T>(ReadOnlySpan<T> first, ReadOnlySpan<T> second, string firstName, string secondName)
     {
         if (first.Overlaps(second))
         {
@@ -287,12 +295,12 @@ internal static class ThrowIf
         }
     }
 
-    /// <summary>Throws if a row holds NaN or infinity.</summary>
-    public static void NotFinite(bool check, EmbeddingBatch batch, string name)
+    /// <summary>Throws if a row that takes part holds NaN or infinity.</summary>
+    public static void NotFinite(CircleLossOptions options, EmbeddingBatch batch, string name)
     {
-        for (int row = 0; check && row < batch.Count; row++)
+        for (int row = 0; options.CheckInputs && row < batch.Count; row++)
         {
-            NotFinite(!IsFinite(batch, row), row, name);
+            NotFinite(batch.Label(row) != options.IgnoreLabel && !IsFinite(batch, row), row, name);
         }
     }
 

@@ -213,7 +213,7 @@ public sealed class CircleLossTests
     public void Rows_of_the_ignored_label_have_loss_0_and_gradient_0_and_touch_nothing()
     {
         // Rows 1, 3 and 5 stand between those that count.
-        float[] rows = [.. FourRows[..3], 9, 9, 9, .. FourRows[3..6], 8, 7, 6, .. FourRows[6..], 1, 1, 1];
+        float[] rows = [.. FourRows[..3], 9, 9, 9, .. FourRows[3..6], 8, float.NaN, 6, .. FourRows[6..], 1, 1, float.PositiveInfinity];
         long[] labels = [0, -100, 0, -100, 1, 1, -100];
         float[] gradient = Canaries(21), losses = Canaries(7), expected = new float[12], expectedLosses = new float[4];
         using CircleLoss ignoring = new(CircleLossOptions.Paper with { IgnoreLabel = -100 }), loss = new(CircleLossOptions.Paper);

@@ -83,6 +83,22 @@ public sealed class PairStatisticsTests
             StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_row_of_the_ignored_label_may_hold_anything()
+    {
+        CircleLossOptions options = CircleLossOptions.Paper with { IgnoreLabel = 9 };
+        float[] rows = [1, 2, 2, 1, 5, 6, 3, 1], bad = [.. rows];
+        bad[4] = float.NaN;
+        long[] labels = [1, 1, 9, 2];
+
+        PairStatistics expected = PairStatistics.Of(options, new EmbeddingBatch(rows, labels));
+        Assert.Equal(3, expected.QueryCount);
+        Assert.Equal(expected, PairStatistics.Of(options, new EmbeddingBatch(bad, labels)));
+        Assert.Equal(
+            PairStatistics.Of(options, new EmbeddingBatch(rows, labels), new EmbeddingBatch(rows, labels)),
+            PairStatistics.Of(options, new EmbeddingBatch(bad, labels), new EmbeddingBatch(bad, labels)));
+    }
+
     private static string Refused(Func<PairStatistics> call) => Assert.Throws<ArgumentException>(() => call()).Message;
 
     private static void AssertStatistics(CircleLossOptions options, ReferenceResult expected, PairStatistics actual, string name)

@@ -196,6 +196,32 @@ public sealed class SimilarityLossTests
             "overlap",
             () => loss.Forward(new SimilarityBatch(new float[6], mask, 2),
                 details: new SimilarityDetails { Weights = memory.AsSpan(0, 6), Logits = memory.AsSpan(3, 6) }).QueryCount);
+
+        // What is given for each query is read while losses are written.
+        AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(1, 2), new QueryTerms { Upstream = memory.AsSpan(0, 2) }).QueryCount);
+        AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(1, 2), new QueryTerms { Weights = memory.AsSpan(0, 2) }).QueryCount);
+        AssertRefused("overlap", () => loss.ForwardBackward(Pairs(), memory.AsSpan(0, 6), terms: new QueryTerms { Weights = memory.AsSpan(5, 2) }).QueryCount);
+        AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(0, 2), details: new SimilarityDetails { PositiveLogSumExp = memory.AsSpan(1, 2) }).QueryCount);
+        AssertRefused(
+            "overlap",
+            () => loss.Forward(Pairs(), details: new SimilarityDetails { Weights = memory.AsSpan(0, 6), NegativeLogSumExp = memory.AsSpan(5, 2) }).QueryCount);
+        int[] counts = new int[3];
+        AssertRefused(
+            "overlap",
+            () => loss.Forward(Pairs(), details: new SimilarityDetails { PositiveCounts = counts.AsSpan(0, 2), HardestNegatives = counts.AsSpan(1, 2) }).QueryCount);
+
+        SimilarityBatch Pairs() => new(new float[6], mask, 2);
+    }
+
+    [Fact]
+    public void A_loss_that_is_used_after_it_was_disposed_is_an_error()
+    {
+        SimilarityLoss loss = new(Small);
+        loss.Dispose();
+
+        Assert.Throws<ObjectDisposedException>(() => loss.Forward(new SimilarityBatch(new float[4], [1L, 2L])));
+        Assert.Throws<ObjectDisposedException>(() => loss.OfQuery([0.5f], [0.1f]));
+        Assert.Equal(0, loss.WorkspaceBytes);
     }
 
     [Fact]
@@ -225,7 +251,7 @@ public sealed class SimilarityLossTests
     {
         float[] similarities = [1, -1, 0.3f, 1e20f, -1e20f, 3e38f, -3e38f, 0.5f];
         PairKind[] mask = [.. Enumerable.Range(0, 8).Select(i => i % 3 == 0 ? PairKind.Positive : PairKind.Negative)];
-        foreach (double gamma in (double[])[1e-3, 80, 1024, 1e4])
+        foreach (double gamma in (double[])[1e-3, 80, 1024, 1e4, 1e8])
         {
             using SimilarityLoss loss = new(Small with { Gamma = gamma });
             float[] gradient = new float[8], losses = new float[2];

@@ -14,15 +14,23 @@ internal sealed class OutputFiles : IDisposable
             throw new BadInputException(path, "a directory: expected the name of a file to write");
         }
 
-        if (files.Exists(file => Path.GetFullPath(file.Path) == Path.GetFullPath(path)))
-        {
-            throw new UsageException($"{path} is named for two outputs.");
-        }
-
         string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write), path));
+            string fullPath = Path.GetFullPath(path);
+            if (files.Exists(file => Path.GetFullPath(file.Path) == fullPath))
+            {
+                throw new UsageException($"{path} is named for two outputs.");
+            }
+
+            // A rename would put a file in the device's place.
+            if (Path.GetDirectoryName(fullPath) == "/dev")
+            {
+                throw new BadInputException(path, "a device: expected the name of a file to write");
+            }
+
+            // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
+            files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0), path));
             return files[^1].Stream;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)

@@ -5,98 +5,123 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Engine;
 
 /// <summary>From the sums of e^logit of every query to its loss, the reduced loss, and the coefficients of the gradient.</summary>
-internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms terms)
+internal unsafe struct LossFinish
 {
-    private readonly float outputScale = options.OutputScale == OutputScale.InverseGamma ? (float)(1 / options.Gamma) : 1;
+    public CircleLossOptions Options;
 
-    /// <summary>Reduces losses of queries.</summary>
-    /// <param name="sums">Sums of each query, shape [count], with a vector's room; become coefficients.</param>
-    /// <param name="pairs">Which queries take part.</param>
-    /// <param name="losses">Scratch, shape [count], with a vector's room.</param>
-    /// <param name="factors">Scratch, shape [count], with a vector's room; null where no gradient is asked for.</param>
-    /// <param name="given">Weights and upstream gradients.</param>
-    /// <param name="destination">Receives the losses; empty to leave them out.</param>
-    /// <param name="count">Queries, those that take no part among them.</param>
-    public LossResult OfQueries<TSimd>(
-        in RunningSums sums, in PairRows pairs, float* losses, float* factors, QueryTerms given, Span<float> destination, int count)
+    public PairTerms Terms;
+
+    /// <summary>Sums of each query, shape [Count], with a vector's room; become the coefficients.</summary>
+    public RunningSums Sums;
+
+    /// <summary>How many queries have sums, and how many of them and of the references take part.</summary>
+    public int Count, QueryCount, ReferenceCount;
+
+    /// <summary>Where each query stands in what the caller gave and gets, shape [Count]; null for its own place.</summary>
+    public int* Rows;
+
+    /// <summary>Scratch, shape [Count] each, with a vector's room.</summary>
+    public float* Losses, Factors;
+
+    /// <summary>The weight of each query; null for 1.</summary>
+    public float* Weights;
+
+    /// <summary>The upstream gradient, shape [UpstreamCount].</summary>
+    public float* Upstream;
+
+    public int UpstreamCount;
+
+    /// <summary>Receives the losses, or that of the whole batch; null to leave them out.</summary>
+    public float* Destination;
+
+    public bool NeedsGradient;
+
+    private readonly float Scale => Options.OutputScale == OutputScale.InverseGamma ? (float)(1 / Options.Gamma) : 1;
+
+    private readonly bool Joint => Options.Combination == LossCombination.Joint;
+
+    /// <summary>Reduces the losses of queries.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public readonly LossResult OfQueries<TSimd>()
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        LossesAndCoefficients<TSimd>(sums, count, losses);
-        ReadOnlySpan<float> weights = given.Weights, upstream = given.Upstream;
+        QueryFinish.LossesAndCoefficients<TSimd>(Sums, Count, Joint, Losses);
+        float scale = Scale;
         int valid = 0, nonzero = 0;
         double total = 0, totalWeight = 0, nonzeroWeight = 0;
-        for (int query = 0; query < count; query++)
+        for (int i = 0; i < Count; i++)
         {
-            float weight = !pairs.TakesPart(query) ? 0 : weights.IsEmpty ? 1 : weights[query];
-            valid += sums.PositiveExponents[query] != PairTerms.EmptyExponent ? 1 : 0;
-            nonzero += losses[query] > 0 ? 1 : 0;
-            total += (double)weight * losses[query];
+            int row = Rows == null ? i : Rows[i];
+            float weight = Weights == null ? 1 : Weights[row];
+            valid += Sums.PositiveExponents[i] != PairTerms.EmptyExponent ? 1 : 0;
+            nonzero += Losses[i] > 0 ? 1 : 0;
+            total += (double)weight * Losses[i];
             totalWeight += weight;
-            nonzeroWeight += losses[query] > 0 ? weight : 0;
-            if (factors != null)
+            nonzeroWeight += Losses[i] > 0 ? weight : 0;
+            Factors[i] = UpstreamCount > 1 ? weight * Upstream[row] : weight;
+            if (Destination != null)
             {
-                factors[query] = upstream.Length > 1 ? weight * upstream[query] : weight;
-            }
-
-            if (!destination.IsEmpty)
-            {
-                destination[query] = losses[query] * outputScale;
+                Destination[row] = Losses[i] * scale;
             }
         }
 
-        double denominator = options.Reduction != LossReduction.Mean ? 1 : options.Denominator switch
+        double denominator = Options.Reduction != LossReduction.Mean ? 1 : Options.Denominator switch
         {
-            MeanDenominator.All => pairs.QueryCount,
+            MeanDenominator.All => QueryCount,
             MeanDenominator.Valid => valid,
             MeanDenominator.Nonzero => nonzero,
             MeanDenominator.Weights => totalWeight,
             _ => nonzeroWeight,
         };
-        double share = denominator == 0 ? 0 : outputScale / denominator;
-        if (factors != null)
+        double share = denominator == 0 ? 0 : scale / denominator;
+        if (NeedsGradient)
         {
-            QueryFinish.Scale<TSimd>(sums, count, terms, (float)(options.Gamma * share * (upstream.Length == 1 ? upstream[0] : 1)), factors);
+            float factor = (float)(Options.Gamma * share * (UpstreamCount == 1 ? *Upstream : 1));
+            QueryFinish.Scale<TSimd>(Sums, Count, Terms, factor, Weights == null && UpstreamCount <= 1 ? null : Factors);
         }
 
-        double loss = options.Reduction == LossReduction.None ? double.NaN : total * share;
-        return new LossResult(loss, pairs.QueryCount, pairs.ReferenceCount, valid, nonzero);
+        double loss = Options.Reduction == LossReduction.None ? double.NaN : total * share;
+        return new LossResult(loss, QueryCount, ReferenceCount, valid, nonzero);
     }
 
     /// <summary>One loss over the pairs of all queries.</summary>
-    /// <param name="sums">Sums of each query, shape [count], with a vector's room; become coefficients.</param>
-    /// <param name="pairs">The pairs.</param>
-    /// <param name="given">The upstream gradient.</param>
-    /// <param name="destination">Receives the loss, shape [1]; empty to leave it out.</param>
-    /// <param name="count">Queries, those that take no part among them.</param>
-    [SkipLocalsInit]
-    public LossResult OfBatch<TSimd>(in RunningSums sums, in PairRows pairs, QueryTerms given, Span<float> destination, int count)
+    /// <param name="bothEnds">
+    /// Whether every pair was counted for both of its ends: then the sums are twice those over unordered pairs; and as a pair's gradient adds the
+    /// coefficients of both its ends, each takes half.
+    /// </param>
+    public readonly LossResult OfBatch<TSimd>(bool bothEnds)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         const int Room = Layout.SumLanes;
-        float* memory = stackalloc float[5 * Room], losses = memory + (4 * Room);
-        RunningSums whole = new()
-        {
-            PositiveSums = memory,
-            PositiveExponents = memory + Room,
-            NegativeSums = memory + (2 * Room),
-            NegativeExponents = memory + (3 * Room),
-        };
+        float* memory = stackalloc float[5 * Room], loss = memory + (4 * Room);
+        RunningSums whole = new() { PositiveSums = memory, PositiveExponents = memory + Room, NegativeSums = memory + (2 * Room), NegativeExponents = memory + (3 * Room) };
         whole.Clear(Room, PairTerms.EmptyExponent);
-        Total(sums, count, whole);
-        LossesAndCoefficients<TSimd>(whole, 1, losses);
-        float loss = losses[0] * outputScale;
-        if (!destination.IsEmpty)
+        Total(Sums, Count, whole);
+        if (bothEnds)
         {
-            destination[0] = loss;
+            *whole.PositiveExponents -= 1;
+            *whole.NegativeExponents -= 1;
         }
 
-        bool valid = whole.PositiveExponents[0] != PairTerms.EmptyExponent;
-        new Span<float>(sums.PositiveSums, count).Fill(whole.PositiveSums[0]);
-        new Span<float>(sums.NegativeSums, count).Fill(whole.NegativeSums[0]);
-        new Span<float>(sums.PositiveExponents, count).Fill(whole.PositiveExponents[0]);
-        new Span<float>(sums.NegativeExponents, count).Fill(whole.NegativeExponents[0]);
-        QueryFinish.Scale<TSimd>(sums, count, terms, (float)(options.Gamma * outputScale * (given.Upstream.IsEmpty ? 1 : given.Upstream[0])), null);
-        return new LossResult(loss, pairs.QueryCount, pairs.ReferenceCount, valid ? 1 : 0, loss > 0 ? 1 : 0);
+        QueryFinish.LossesAndCoefficients<TSimd>(whole, 1, Joint, loss);
+        bool valid = *whole.PositiveExponents != PairTerms.EmptyExponent, nonzero = *loss > 0;
+        *loss *= Scale;
+        if (Destination != null)
+        {
+            *Destination = *loss;
+        }
+
+        if (NeedsGradient)
+        {
+            float factor = (float)(Options.Gamma * Scale * (UpstreamCount == 0 ? 1 : *Upstream)) * (bothEnds ? 0.5f : 1);
+            new Span<float>(Sums.PositiveSums, Count).Fill(*whole.PositiveSums);
+            new Span<float>(Sums.NegativeSums, Count).Fill(*whole.NegativeSums);
+            new Span<float>(Sums.PositiveExponents, Count).Fill(*whole.PositiveExponents);
+            new Span<float>(Sums.NegativeExponents, Count).Fill(*whole.NegativeExponents);
+            QueryFinish.Scale<TSimd>(Sums, Count, Terms, factor, null);
+        }
+
+        return new LossResult(*loss, QueryCount, ReferenceCount, valid ? 1 : 0, nonzero ? 1 : 0);
     }
 
     /// <summary>Adds up the sums of all queries.</summary>
@@ -104,20 +129,6 @@ internal readonly unsafe struct LossFinish(CircleLossOptions options, PairTerms 
     {
         (*total.PositiveSums, *total.PositiveExponents) = Total(sums.PositiveSums, sums.PositiveExponents, count);
         (*total.NegativeSums, *total.NegativeExponents) = Total(sums.NegativeSums, sums.NegativeExponents, count);
-    }
-
-    // A loss that is NaN makes the gradient of all its pairs NaN.
-    private void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, float* losses)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        QueryFinish.LossesAndCoefficients<TSimd>(sums, count, options.Combination == LossCombination.Joint, losses);
-        for (int i = 0; i < count; i++)
-        {
-            if (float.IsNaN(losses[i]))
-            {
-                (sums.PositiveSums[i], sums.NegativeSums[i]) = (float.NaN, float.NaN);
-            }
-        }
     }
 
     private static (float Sum, float Exponent) Total(float* sums, float* exponents, int count)

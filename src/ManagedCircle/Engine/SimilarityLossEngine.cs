@@ -62,7 +62,6 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     private readonly IWorkScheduler scheduler;
     private readonly PairTerms terms;
     private readonly CircleMargins margins;
-    private readonly LossFinish finish;
     private readonly Workspace workspace = new();
     private readonly Action<int> forward, backward;
 
@@ -83,7 +82,6 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
         terms = new PairTerms(this.options);
         margins = new CircleMargins(options);
-        finish = new LossFinish(options, terms);
         (forward, backward) = (Forward, Backward);
     }
 
@@ -95,6 +93,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     {
         fixed (float* source = call.Batch.Similarities, destination = call.Gradient)
         fixed (float* weightDestination = call.Details.Weights, logitDestination = call.Details.Logits)
+        fixed (float* lossDestination = call.Losses, given = call.Terms.Weights, upstream = call.Terms.Upstream)
         fixed (PairKind* mask = call.Batch.Mask)
         {
             similarities = source;
@@ -128,9 +127,29 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 PairDescription.Write(descriptions, sums, queryCount, columns, whole, call.Details);
             }
 
-            LossResult result = whole
-                ? finish.OfBatch<TSimd>(sums, pairs, call.Terms, call.Losses, queryCount)
-                : finish.OfQueries<TSimd>(sums, pairs, losses, gradient == null ? null : factors, call.Terms, call.Losses, queryCount);
+            // Queries that take no part weigh nothing.
+            for (int query = 0; query < queryCount; query++)
+            {
+                factors[query] = !pairs.TakesPart(query) ? 0 : given == null ? 1 : given[query];
+            }
+
+            LossFinish finish = new()
+            {
+                Options = options,
+                Terms = terms,
+                Sums = sums,
+                Count = queryCount,
+                QueryCount = pairs.QueryCount,
+                ReferenceCount = pairs.ReferenceCount,
+                Losses = losses,
+                Factors = factors,
+                Weights = factors,
+                Upstream = upstream,
+                UpstreamCount = call.Terms.Upstream.Length,
+                Destination = lossDestination,
+                NeedsGradient = gradient != null,
+            };
+            LossResult result = whole ? finish.OfBatch<TSimd>(bothEnds: false) : finish.OfQueries<TSimd>();
             if (gradient != null)
             {
                 Share(backward, workers);

@@ -9,6 +9,7 @@ internal sealed unsafe class Workspace : IDisposable
 
     private byte* memory;
     private nuint used;
+    private bool disposed;
 
     /// <summary>The bytes it holds.</summary>
     public nuint Capacity { get; private set; }
@@ -20,8 +21,10 @@ internal sealed unsafe class Workspace : IDisposable
         where T : unmanaged => ((nuint)count * (nuint)sizeof(T) + Alignment - 1) / Alignment * Alignment;
 
     /// <summary>Makes room for so many bytes, and takes back everything dealt out.</summary>
+    /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public void Reset(nuint bytes)
     {
+        ObjectDisposedException.ThrowIf(disposed, this);
         used = 0;
         if (bytes > Capacity)
         {
@@ -43,6 +46,7 @@ internal sealed unsafe class Workspace : IDisposable
 
     public void Dispose()
     {
+        disposed = true;
         Free();
         GC.SuppressFinalize(this);
     }

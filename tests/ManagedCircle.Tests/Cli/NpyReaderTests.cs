@@ -122,6 +122,8 @@ public sealed class NpyReaderTests : IDisposable
         ["rows of dimension 0"] = (NpyBytes.Floats("(2, 0)"), "shape (2, 0): expected (rows, dimension) with a dimension of at least 1"),
         ["an axis beyond 32 bits"] = (NpyBytes.Floats("(4294967297, 1)", 1), "an axis of 4294967297: expected at most 2147483647"),
         ["an axis beyond 64 bits"] = (NpyBytes.Floats("(36893488147419103233, 1)", 1), "an axis of 36893488147419103233: expected at most 2147483647"),
+        ["an axis of a thousand digits"] = (NpyBytes.Floats($"({new string('9', 1000)}, 1)", 1), "a header that cannot be read"),
+        ["a thousand axes"] = (NpyBytes.Floats($"({string.Concat(Enumerable.Repeat("1,", 1000))})", 1), "a header that cannot be read"),
         ["a shape whose bytes overflow"] = (
             NpyBytes.Build("'<f8'", "(2147483647, 2147483647)", new byte[8]),
             "truncated: 8 bytes of numbers, expected 36893488113059364872 for shape (2147483647, 2147483647) of <f8"),

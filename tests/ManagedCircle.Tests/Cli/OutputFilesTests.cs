@@ -43,12 +43,32 @@ public sealed class OutputFilesTests : IDisposable
     }
 
     [Fact]
+    public void Nothing_is_left_to_write_when_a_file_is_closed()
+    {
+        using OutputFiles files = new();
+
+        files.Create(directory["a"]).Write("new"u8);
+
+        Assert.Equal(3, new FileInfo(directory[Assert.Single(directory.Names)]).Length);
+    }
+
+    [Fact]
     public void A_place_that_cannot_be_written_is_rejected_at_once()
     {
         using OutputFiles files = new();
 
         Assert.Throws<BadInputException>(() => files.Create(directory[Path.Combine("missing", "a")]));
         Assert.Throws<BadInputException>(() => files.Create(directory[""]));
+    }
+
+    [Fact]
+    public void A_device_is_not_replaced_by_a_file()
+    {
+        using OutputFiles files = new();
+
+        Assert.Throws<BadInputException>(() => files.Create("/dev/none.npy"));
+        Assert.Throws<BadInputException>(() => files.Create("/dev/../dev/none.npy"));
+        Assert.Throws<BadInputException>(() => files.Create(""));
     }
 
     [Fact]

@@ -22,7 +22,7 @@ public sealed class ReferenceGradientTests
         double[] differences = [.. similarities.Select((_, i) => smooth[i] ? objective.Difference(similarities, i, 1, () => similarities) : 0)];
         double[] gradient = [.. result.SimilarityGradient.Select((g, i) => smooth[i] ? g : 0)];
 
-        Nearly.Equal(differences, gradient, objective.Tolerance(gradient), problem.Name);
+        Nearly.Equal(differences, gradient, objective.Tolerance(gradient, ofRows: false), problem.Name);
     }
 
     [Property(MaxTest = 500, Arbitrary = [typeof(SmallProblems)])]
@@ -45,7 +45,7 @@ public sealed class ReferenceGradientTests
             double[] norms = [.. rows.Chunk(dimension).Select(row => Math.Sqrt(row.Sum(x => x * x)))];
             double[] differences = [.. rows.Select((_, i) => objective.Difference(rows, i, norms[i / dimension], Similarities))];
             double[] scaled = [.. gradient.Select((g, i) => g * norms[i / dimension])];
-            Nearly.Equal(differences, scaled, objective.Tolerance(scaled), problem.Name);
+            Nearly.Equal(differences, scaled, objective.Tolerance(scaled, ofRows: true), problem.Name);
             if (problem.Options.Normalize)
             {
                 Assert.All(gradient, (g, i) => Assert.True(g == 0 || norms[i / dimension] > 0, $"{problem.Name}: a zero row has a gradient"));
@@ -67,14 +67,17 @@ public sealed class ReferenceGradientTests
     {
         private readonly LossProblem problem;
         private readonly ReferenceResult at;
-        private readonly double[] pairWeights, coefficients;
+        private readonly double[] pairWeights, losses, coefficients;
         private readonly double step;
 
         public Objective(LossProblem problem, ReferenceResult at)
         {
             (this.problem, this.at) = (problem, at);
             pairWeights = at.PairWeights();
-            coefficients = problem.Coefficients(problem.Denominator(at.Losses, at.ValidCount));
+
+            // Without the output scale, which may take a loss that counts to 0.
+            losses = [.. at.PositiveLogSumExp.Select((p, i) => IsValid(i) ? Loss(p, at.NegativeLogSumExp[i]) : 0)];
+            coefficients = problem.Coefficients(problem.Denominator(losses, at.ValidCount));
             step = Tolerances.DifferenceStep(problem.Options.Gamma);
         }
 
@@ -93,13 +96,13 @@ public sealed class ReferenceGradientTests
             }
         }
 
-        public double Tolerance(double[] gradient)
+        public double Tolerance(double[] gradient, bool ofRows)
         {
-            double noise = 0, gamma = problem.Options.Gamma;
+            double noise = 0;
             for (int i = 0; i < coefficients.Length; i++)
             {
-                double loss = at.Losses[i] * (problem.Options.OutputScale == OutputScale.One ? 1 : gamma);
-                noise += Math.Abs(coefficients[i]) * Tolerances.DifferenceNoise(at.PositiveLogSumExp[i], at.NegativeLogSumExp[i], loss, gamma);
+                noise += Math.Abs(coefficients[i])
+                    * Tolerances.DifferenceNoise(at.PositiveLogSumExp[i], at.NegativeLogSumExp[i], losses[i], problem.Options.Gamma, ofRows);
             }
 
             return Tolerances.OfDifferences * Nearly.Largest(gradient) + noise + Tolerances.OfVanishingDifferences;
@@ -111,11 +114,9 @@ public sealed class ReferenceGradientTests
             int perLoss = problem.Options.Scope == LossScope.Batch ? similarities.Length : similarities.Length / Math.Max(1, coefficients.Length);
             for (int i = 0; i < coefficients.Length; i++)
             {
-                if (at.PositiveCounts[i] > 0 && at.NegativeCounts[i] > 0)
+                if (IsValid(i))
                 {
-                    double p = LogSumExp(i, PairKind.Positive), n = LogSumExp(i, PairKind.Negative);
-                    bool joint = problem.Options.Combination == LossCombination.Joint;
-                    sum += coefficients[i] * (joint ? StableMath.Softplus(p + n) : StableMath.Softplus(p) + StableMath.Softplus(n));
+                    sum += coefficients[i] * Loss(LogSumExp(i, PairKind.Positive), LogSumExp(i, PairKind.Negative));
                 }
             }
 
@@ -124,6 +125,11 @@ public sealed class ReferenceGradientTests
             double LogSumExp(int i, PairKind kind) =>
                 StableMath.LogSumExp([.. Enumerable.Range(i * perLoss, perLoss).Where(j => at.Pairs[j] == kind).Select(j => Logit(j, similarities[j]))]);
         }
+
+        private bool IsValid(int i) => at.PositiveCounts[i] > 0 && at.NegativeCounts[i] > 0;
+
+        private double Loss(double p, double n) =>
+            problem.Options.Combination == LossCombination.Joint ? StableMath.Softplus(p + n) : StableMath.Softplus(p) + StableMath.Softplus(n);
 
         private double Logit(int pair, double similarity)
         {

@@ -57,9 +57,10 @@ public static partial class Tolerances
     /// <summary>
     /// The step h of central differences of fourth order, (8 (f(h) - f(-h)) - (f(2h) - f(-2h))) / 12h. A logit's slope is at most k = 4 gamma, and the
     /// fifth derivative of its exponentials goes with k^5: the truncation, h^4 / 30 of it, is (h k)^4 / 30 of the gradient times a small factor. With
-    /// h k = 0.005 that is 2e-11. At small gamma the step stays below the distance that random problems keep from a kink.
+    /// h k = 0.005 that is 2e-11. At small gamma two steps, which move a row's similarity with itself by up to 4 h 1.3^2, stay below the distance that random
+    /// problems keep from a kink, 7e-4 for 81 pairs.
     /// </summary>
-    public static double DifferenceStep(double gamma) => Math.Min(2e-4, 0.005 / (4 * gamma));
+    public static double DifferenceStep(double gamma) => Math.Min(1e-4, 0.005 / (4 * gamma));
 
     /// <summary>What a central difference may be off by, as a share of the gradient's largest entry: thousands of times the truncation.</summary>
     public const double OfDifferences = 1e-7;
@@ -69,10 +70,11 @@ public static partial class Tolerances
 
     /// <summary>
     /// What rounding does to a central difference of one loss: the loss rounds to a few last places of itself and, as far as it moves with them, of the P and N
-    /// that it is taken of, in each of four evaluations that together weigh 18 / 12 h.
+    /// that it is taken of, in each of four evaluations that together weigh 18 / 12 h. Where rows are moved, their similarities round too.
     /// </summary>
-    public static double DifferenceNoise(double p, double n, double loss, double gamma) =>
-        loss == 0 ? 0 : 4 * Epsilon * (loss + Math.Min(1, loss) * (Math.Abs(p) + Math.Abs(n))) * 1.5 / DifferenceStep(gamma);
+    public static double DifferenceNoise(double p, double n, double loss, double gamma, bool ofRows) =>
+        loss == 0 ? 0
+        : (4 * Epsilon * (loss + Math.Min(1, loss) * (Math.Abs(p) + Math.Abs(n))) + (ofRows ? LossInDouble(loss, gamma) : 0)) * 1.5 / DifferenceStep(gamma);
 
     /// <summary>What the engine promises of a published loss, times max(1, L).</summary>
     public const double PublishedLossInFloat = 2e-6;
@@ -91,20 +93,20 @@ public static partial class Tolerances
     /// </summary>
     public const double PeerGradientInFloat = 5e-5;
 
-    /// <summary>A last place of a float of this size: where the peer's own float32 happened to be closer than that, no float can be asked to be.</summary>
-    public static double LastPlaceInFloat(double loss) => 2 * FloatRounding * loss;
+    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by, where multiply and add are fused.</summary>
+    public const double OfThePeersFloat = 6;
+
+    /// <summary>The distance of a float of this size to the next: what a loss that is rounded on its way and at its end may be off by.</summary>
+    public static double LastPlaceInFloat(double loss) => (double)MathF.BitIncrement((float)loss) - (float)loss;
 
     /// <summary>
-    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma: where the peer's own deviation is not known, gamma
-    /// is beyond 1024, or multiply and add are not fused, this is what the engine promises of a loss beyond gamma 256.
+    /// What half a last place of a similarity near 1 does to a logit, whose slope is at most 4 gamma. Beyond gamma 256 this is what the engine promises of a
+    /// loss where the peer's own deviation is not known, or multiply and add are not fused.
     /// </summary>
     public static double LogitInFloat(double gamma) => 4 * gamma * Math.Pow(2, -24);
 
     /// <summary>The same for a loss, which rounds on its way: by half a last place of its own, twice where multiply and add are not fused.</summary>
     public static double LossInFloat(double loss, double gamma) => LogitInFloat(gamma) + 2 * FloatRounding * loss;
-
-    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by.</summary>
-    public const double OfThePeersFloat = 6;
 
     /// <summary>
     /// What the engine promises of the logit of a given similarity: 6e-7 gamma times the product of the largest terms of weight and s - D, which are

@@ -10,7 +10,7 @@ namespace ManagedCircle.Cli.Commands;
 internal static class BenchCommand
 {
     private static readonly Option<bool> Quick = new("--quick") { Description = "Within half a minute: shorter runs, and nothing beyond 4,096 rows" };
-    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Measure with 1 to T threads (2, or as many cores as there are)", least: 1);
+    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Measure with 1 to T threads (2, or as many cores as there are)", least: 1, most: 4096);
     private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "The vectors to run on (auto)", OptionWords.Isa);
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 

@@ -23,14 +23,29 @@ internal static class CommandOption
             double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (value > 0 || !positive) ? value : null);
 
     /// <summary>A whole number from <paramref name="least"/> up.</summary>
-    public static Option<int?> Count(string name, string letter, string description, int least) =>
-        Parsed<int>(name, letter, description, $"a whole number of at least {least}", word =>
-            int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least ? value : null);
+    public static Option<int?> Count(string name, string letter, string description, int least, int most = int.MaxValue) =>
+        Parsed<int>(name, letter, description, most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}", word =>
+            int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null);
 
     /// <summary>Any whole number of 64 bits.</summary>
     public static Option<long?> Label(string name, string letter, string description) =>
         Parsed<long>(name, letter, description, "a whole number", word =>
             long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null);
+
+    /// <summary>The choices of a loss, as the library takes them.</summary>
+    /// <exception cref="UsageException">One is out of its range.</exception>
+    public static CircleLossOptions Valid(CircleLossOptions options)
+    {
+        try
+        {
+            _ = new CircleMargins(options);
+            return options;
+        }
+        catch (ArgumentException error)
+        {
+            throw new UsageException(error.Message);
+        }
+    }
 
     private static Option<T?> Parsed<T>(string name, string form, string description, string expected, Func<string, T?> parse)
         where T : struct => new(name)

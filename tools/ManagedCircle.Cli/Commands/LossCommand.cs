@@ -40,9 +40,9 @@ internal static class LossCommand
 
     private static readonly Option<Precision?> PrecisionName = CommandOption.Choice(
         "--precision", "The SIMD engine (float32), or the double reference", ("float32", Precision.Float32), ("float64", Precision.Float64));
-    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Threads of the SIMD engine (1)", least: 1);
+    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Threads of the SIMD engine (1)", least: 1, most: 4096);
     private static readonly Option<int?> MaxWorkspace = CommandOption.Count("--max-workspace-mb", "W", "Megabytes in which similarities may be kept for the gradient (64)", least: 0);
-    private static readonly Option<int?> Repeat = CommandOption.Count("--repeat", "R", "Runs after the first, whose median time is given (0)", least: 0);
+    private static readonly Option<int?> Repeat = CommandOption.Count("--repeat", "R", "Runs after the first, whose median time is given (0)", least: 0, most: 1_000_000);
     private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "The vectors of the SIMD engine (auto)", OptionWords.Isa);
 
     private static readonly Option<string?> LossesOut = CommandOption.File("--losses-out", "L.npy", "Write the loss of each row, [N], or of the whole batch, [1]");
@@ -108,7 +108,7 @@ internal static class LossCommand
     internal static CircleLossOptions ReadOptions(ParseResult command)
     {
         CircleLossOptions preset = command.GetValue(PresetName)?.Options ?? CircleLossOptions.Paper;
-        return preset with
+        return CommandOption.Valid(preset with
         {
             Gamma = command.GetValue(Gamma) ?? preset.Gamma,
             Margin = command.GetValue(Margin) ?? preset.Margin,
@@ -124,7 +124,7 @@ internal static class LossCommand
             Denominator = command.GetValue(Denominator) ?? preset.Denominator,
             OutputScale = command.GetValue(Scale) ?? preset.OutputScale,
             IgnoreLabel = command.GetValue(IgnoreLabel) ?? preset.IgnoreLabel,
-        };
+        });
     }
 
     /// <summary>Where and how the SIMD engine runs.</summary>

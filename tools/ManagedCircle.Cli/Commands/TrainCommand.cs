@@ -54,11 +54,11 @@ internal static class TrainCommand
         }
 
         int steps = command.GetValue(Steps) ?? DefaultSteps, seed = command.GetValue(Seed) ?? 0;
-        CircleLossOptions options = CircleLossOptions.Paper with
+        CircleLossOptions options = CommandOption.Valid(CircleLossOptions.Paper with
         {
             Gamma = command.GetValue(Gamma) ?? CircleLossOptions.Paper.Gamma,
             Margin = command.GetValue(Margin) ?? CircleLossOptions.Paper.Margin,
-        };
+        });
 
         using OutputFiles files = new();
         Stream? saved = command.GetValue(Save) is string path ? files.Create(path) : null;

@@ -85,12 +85,12 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
         return new NpyHeader(match.Groups["type"].Value, match.Groups["fortran"].Value == "True", shape);
     }
 
-    // The three entries in any order, each followed by a comma or the closing brace. A type is a name, or a list of fields.
+    // The three entries in any order, each followed by a comma or the closing brace. A type is a name, or a list of fields; NumPy has up to 64 axes.
     [GeneratedRegex("""
         ^\{\s*(?:(?:
             'descr'\s*:\s*(?:'(?<type>[^']*)'|(?<type>\[[^{}]*\]))
           | 'fortran_order'\s*:\s*(?<fortran>True|False)
-          | 'shape'\s*:\s*(?<shape>\((?:\s*(?<axis>[0-9]+)\s*,)*(?:\s*(?<axis>[0-9]+))?\s*\))
+          | 'shape'\s*:\s*(?<shape>\((?:\s*(?<axis>[0-9]{1,20})\s*,){0,64}(?:\s*(?<axis>[0-9]{1,20}))?\s*\))
         )\s*(?:,\s*|(?=\})))*\}\s*$
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
     private static partial Regex Dictionary();
