@@ -26,6 +26,27 @@ for package in ManagedCircle ManagedCircle.Reference; do
     fail "$package names the folder it was built in"
   fi
 done
+for package in ManagedCircle ManagedCircle.Reference mcircle; do
+  for tag in '<license type="expression">MIT<' '<readme>README.md<' '<icon>icon.png<' '<repository type="git"'; do
+    grep -qF "$tag" "$scratch/$package/$package.nuspec" || fail "$package.nuspec has no $tag"
+  done
+done
+
+# The same sources elsewhere give the same bytes; and with an origin that debuggers can read from, the symbols lead there.
+git clone -q --no-checkout . "$scratch/elsewhere"
+git ls-files -z | xargs -0 cp --parents -t "$scratch/elsewhere"
+build_elsewhere() { dotnet build -c Release "$scratch/elsewhere/src/ManagedCircle.Reference" -p:ContinuousIntegrationBuild=true; }
+build_elsewhere
+for package in ManagedCircle ManagedCircle.Reference; do
+  cmp "$scratch/$package/lib/net10.0/$package.dll" "$scratch/elsewhere/src/$package/bin/Release/net10.0/$package.dll" || fail "$package differs by where it is built"
+done
+git -C "$scratch/elsewhere" remote set-url origin https://github.com/owner/ManagedCircle
+build_elsewhere
+for package in ManagedCircle ManagedCircle.Reference; do
+  grep -qaF "raw.githubusercontent.com/owner/ManagedCircle/$(git rev-parse HEAD)/" "$scratch/elsewhere/src/$package/bin/Release/net10.0/$package.pdb" \
+    || fail "the symbols of $package have no source link"
+done
+
 dependencies=$(grep -oE '<dependency id="[^"]*"' "$scratch/ManagedCircle/ManagedCircle.nuspec")
 [ "$dependencies" = '<dependency id="System.Numerics.Tensors"' ] || fail "ManagedCircle depends on: $dependencies"
 

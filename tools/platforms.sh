@@ -31,5 +31,19 @@ TEXT
     def checks: if .tests.total then "\(.tests.passed) of \(.tests.total - .tests.skipped) tests" else "\(.published) published values, gradients, hash" end;
     "| \(.name) | \(.width)\(if .fused then ", fused" else "" end) | \(if .failures == [] then checks else "failed" end) | `\(.hash)` " +
     "| \(.lossMilliseconds) | \(.lossAndGradientMilliseconds) | \(.startMilliseconds // "") | \(.bytes) |"'
+  cat <<'TEXT'
+
+NativeAOT beside the JIT as it comes (times over the JIT's), and why the library does not insist on fused multiply-adds: an inner product in 128-bit vectors, in
+GFLOP/s, with the multiply-add that the library uses (`MultiplyAddEstimate`) and with `FusedMultiplyAdd`, a call for each number where the instruction set has
+none.
+
+| instruction set | loss | with gradient | GFLOP/s, estimate | GFLOP/s, fused | estimate over fused |
+|---|---|---|---|---|---|
+TEXT
+  jq -rs '
+    def decimals($count): . * pow(10; $count) | round / pow(10; $count);
+    .[0] as $jit | .[] | select(.gflops) |
+    "| \(.name | sub("NativeAOT, "; "")) | \(.lossMilliseconds / $jit.lossMilliseconds | decimals(2)) | \(.lossAndGradientMilliseconds / $jit.lossAndGradientMilliseconds | decimals(2)) " +
+    "| \(.gflops.estimate) | \(.gflops.fused) | \(.gflops.estimate / .gflops.fused | decimals(1)) |"' "$reports"/{isa-matrix,aot-probe}.jsonl
 } >docs/platforms.md
 exit $failed

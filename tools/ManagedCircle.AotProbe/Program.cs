@@ -1,10 +1,14 @@
 using ManagedCircle.AotProbe;
 
-// Without arguments: every check, as JSON. With "first": the first loss alone, to time a start.
-if (args is ["first"])
+// Without arguments: every check, as JSON. With "first": the first loss alone, to time a start. With "fusing": what a multiply-add that must be fused costs.
+switch (args)
 {
-    return Probe.First() > 0 ? 0 : 1;
+    case ["first"]:
+        return Probe.First() > 0 ? 0 : 1;
+    case ["fusing"]:
+        Console.WriteLine(FusingCost.Measure());
+        return 0;
+    default:
+        Console.WriteLine(Probe.Run(out int failures));
+        return failures == 0 ? 0 : 1;
 }
-
-Console.WriteLine(Probe.Run(out int failures));
-return failures == 0 ? 0 : 1;
