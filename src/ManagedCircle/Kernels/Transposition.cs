@@ -33,9 +33,9 @@ internal static unsafe class Transposition
     /// <remarks>
     /// One step exchanges the elements (i, l) and (i + step, l - step) wherever i has the bit `step` clear and l has it set; after the steps 8, 4, 2
     /// and 1, (i, l) and (l, i) have changed places. Between steps 4 and 2 the rows go through the scratch: all of them are more than the JIT inlines, and
-    /// what is read again must not wait for the destination's memory.
+    /// what is read again must not wait for the destination's memory. Not inlined for the same reason.
     /// </remarks>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Square<TSimd, TStores>(float* from, int fromStride, float* to, nint toStride, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
         where TStores : struct, IStores
