@@ -51,10 +51,15 @@ openblas=no
 
 tuned=GLIBC_TUNABLES=glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=17179869184:glibc.malloc.trim_threshold=17179869184:glibc.malloc.top_pad=268435456
 
+# own_losses N D THREADS REPEAT: what the peers' times are divided by, before them and after.
+own_losses() {
+  measure managedcircle "$@"
+  measure managedcircle-keras "$@"
+}
+
 # losses N D THREADS REPEAT SLOW_REPEAT
 losses() {
-  measure managedcircle "$1" "$2" "$3" "$4"
-  measure managedcircle-keras "$1" "$2" "$3" "$4"
+  own_losses "$1" "$2" "$3" "$4"
   [ "$1" -lt 4096 ] || measure managedcircle-24mb "$1" "$2" "$3" "$4"
   [ "$3" -gt 1 ] || measure textbook "$1" "$2" "$3" "$5"
   if [ "$torch" = yes ]; then
@@ -65,11 +70,18 @@ losses() {
     done
     [ "$ceiling" = no ] || measure torch-hand@ceiling "$1" "$2" "$3" "$5" LD_PRELOAD="$preload $bin/libmklcheck.so" "$tuned"
   fi
+  own_losses "$1" "$2" "$3" "$4"
+}
+
+# own_products N D THREADS REPEAT
+own_products() {
+  measure managedcircle-product "$@"
+  measure managedcircle-self-product "$@"
 }
 
 # products N D THREADS REPEAT
 products() {
-  measure managedcircle-product "$@"
+  own_products "$@"
   measure onnxruntime-product "$@"
   measure onnxruntime-transposed-product "$@"
   if [ "$openblas" = yes ]; then
@@ -82,7 +94,7 @@ products() {
   fi
   [ "$3" -gt 1 ] || measure numsharp-product "$@"
   [ "$1" -gt 1024 ] || measure mathnet-product "$1" "$2" "$3" 3
-  measure managedcircle-self-product "$@"
+  own_products "$@"
 }
 
 # write VERB FILE: tables and plots of the lines measured, and the lines beside them.
@@ -95,15 +107,15 @@ write() {
   : >"$lines"
 }
 
-# Each as far as 12 GB and half a minute go.
+# Each as far as 16 GB and a quarter of a minute a call go, ManagedCircle to 200,000 rows, a call of a minute and a half: 6 minutes in all.
 scaling() {
   local n
-  for n in 256 512 1024 2048 4096 8192 16384 32768 65536; do
-    measure managedcircle "$n" 128 1 3
+  for n in 256 512 1024 2048 4096 8192 16384 32768 65536 200000; do
+    measure managedcircle "$n" 128 1 $((n > 65536 ? 0 : n > 16384 ? 1 : 3))
     [ "$n" -gt 16384 ] || measure textbook "$n" 128 1 1
     [ "$torch" = no ] || [ "$n" -gt 8192 ] || measure torch-pml "$n" 128 1 1 LD_PRELOAD="$preload"
     [ "$torch" = no ] || [ "$n" -gt 8192 ] || measure torch-keras "$n" 128 1 1 LD_PRELOAD="$preload"
-    [ "$torch" = no ] || [ "$n" -gt 16384 ] || measure torch-hand "$n" 128 1 1 LD_PRELOAD="$preload"
+    [ "$torch" = no ] || [ "$n" -gt 32768 ] || measure torch-hand "$n" 128 1 1 LD_PRELOAD="$preload"
   done
   write scaling scaling.jsonl
 }

@@ -22,6 +22,7 @@ internal sealed record Measurement(
     // The runtime compiles managed code in full only after it has run for a few tenths of a second, and peers are managed too.
     private const double WarmUpMilliseconds = 700;
 
+    /// <summary>Measures a peer. Where repeat is 0, one call that is neither warmed up before nor checked after: for calls of minutes, of ManagedCircle, whose check is another such call.</summary>
     public static Measurement Of(string peer, int n, int d, int threads, int repeat)
     {
         using (IPeer small = Peers.Create(peer, new Problem(CheckedRows, d), threads))
@@ -35,25 +36,17 @@ internal sealed record Measurement(
         long before = Memory("VmRSS");
         File.WriteAllText("/proc/self/clear_refs", "5");
         using IPeer measured = Peers.Create(peer, problem, threads);
-        double loss = measured.Run();
-        long start = Stopwatch.GetTimestamp();
-        measured.Run();
-        int calls = (int)Math.Clamp(LeastMilliseconds / Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1, 10000);
-        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmUpMilliseconds)
-        {
-            measured.Run();
-            CollectGarbage();
-        }
-
-        double[] times = new double[repeat], shares = new double[repeat];
-        for (int i = 0; i < repeat; i++)
+        int calls = repeat > 0 ? WarmUp(measured) : 1;
+        double[] times = new double[Math.Max(repeat, 1)], shares = new double[times.Length];
+        double loss = 0;
+        for (int i = 0; i < times.Length; i++)
         {
             CollectGarbage();
             double peak = PeakFlops.Measure(OwnWidth) * threads;
-            start = Stopwatch.GetTimestamp();
+            long start = Stopwatch.GetTimestamp();
             for (int call = 0; call < calls; call++)
             {
-                measured.Run();
+                loss = measured.Run();
             }
 
             times[i] = Stopwatch.GetElapsedTime(start).TotalMilliseconds / calls;
@@ -61,12 +54,32 @@ internal sealed record Measurement(
         }
 
         long most = Memory("VmHWM");
-        measured.Check();
+        if (repeat > 0)
+        {
+            measured.Check();
+        }
+
         Array.Sort(times);
         Array.Sort(shares);
-        double median = times[repeat / 2];
+        double median = times[times.Length / 2];
         return new Measurement(
-            peer, n, d, threads, repeat, median, times[0], times[^1], shares[repeat / 2], measured.Flops / median / 1e6, most, most - before, loss, measured.Note, RuntimeInformation.FrameworkDescription);
+            peer, n, d, threads, times.Length, median, times[0], times[^1], shares[times.Length / 2], measured.Flops / median / 1e6, most, most - before, loss, measured.Note, RuntimeInformation.FrameworkDescription);
+    }
+
+    // How many calls are a run.
+    private static int WarmUp(IPeer peer)
+    {
+        peer.Run();
+        long start = Stopwatch.GetTimestamp();
+        peer.Run();
+        int calls = (int)Math.Clamp(LeastMilliseconds / Stopwatch.GetElapsedTime(start).TotalMilliseconds, 1, 10000);
+        while (Stopwatch.GetElapsedTime(start).TotalMilliseconds < WarmUpMilliseconds)
+        {
+            peer.Run();
+            CollectGarbage();
+        }
+
+        return calls;
     }
 
     private static SimdWidth OwnWidth { get; } = new CosineSimilarity().SimdWidth;

@@ -3,7 +3,8 @@ using System.Text.Json;
 using ManagedCircle.Benchmarks.Peers;
 
 const string Usage = """
-    usage: measure PEER N D THREADS REPEAT     one JSON line, or an error where the peer's answer is wrong
+    usage: measure PEER N D THREADS REPEAT     one JSON line, or an error where the peer's answer is wrong;
+                                               REPEAT 0 is one call, neither warmed up before nor checked after
            weaken LIBRARY VERSION              make a library's need for a symbol version weak
            report MEASUREMENTS DIRECTORY KEY=VALUE...
            scaling MEASUREMENTS DIRECTORY KEY=VALUE...

@@ -7,7 +7,7 @@ namespace ManagedCircle.Benchmarks.Peers;
 internal static class Report
 {
     // What a peer's time is divided by.
-    private const string Own = "managedcircle", OwnKeras = "managedcircle-keras", OwnProduct = "managedcircle-product";
+    private const string Own = "managedcircle", OwnKeras = "managedcircle-keras", OwnProduct = "managedcircle-product", OwnSelfProduct = "managedcircle-self-product";
 
     private static readonly Dictionary<string, string> Names = new()
     {
@@ -19,7 +19,7 @@ internal static class Report
         ["torch-keras"] = "PyTorch, Keras' way",
         ["torch-hand"] = "PyTorch, written by hand",
         [OwnProduct] = "**ManagedCircle**",
-        ["managedcircle-self-product"] = "**ManagedCircle**, of a matrix with itself",
+        [OwnSelfProduct] = "**ManagedCircle**, of a matrix with itself",
         ["torch-product"] = "PyTorch",
         ["onnxruntime-product"] = "ONNX Runtime, Gemm",
         ["onnxruntime-transposed-product"] = "ONNX Runtime, MatMul, right side transposed beforehand",
@@ -35,10 +35,10 @@ internal static class Report
         ["avx512"] = "told to use its AVX-512 kernel",
     };
 
-    /// <summary>Writes losses.md, products.md, summary.md and the plots. A later measurement replaces an earlier one of the same.</summary>
+    /// <summary>Writes losses.md, products.md, summary.md and the plots. Measurements of the same are one line.</summary>
     public static void Write(IReadOnlyList<Measurement> lines, string directory, IReadOnlyList<string> facts)
     {
-        Measurement[] all = [.. lines.Reverse().DistinctBy(static m => (m.Peer, m.N, m.D, m.Threads)).Reverse()];
+        Measurement[] all = [.. lines.GroupBy(static m => (m.Peer, m.N, m.D, m.Threads)).Select(Merged)];
         Measurement[] losses = [.. all.Where(static m => !IsProduct(m))], products = [.. all.Where(IsProduct)];
         string head = Head(all, facts);
         Directory.CreateDirectory(directory);
@@ -63,6 +63,24 @@ internal static class Report
 
     public static bool IsOwn(Measurement m) => m.Peer.StartsWith(Own, StringComparison.Ordinal);
 
+    // The mean of the medians is nearest to the clock that the peers between them had.
+    private static Measurement Merged(IEnumerable<Measurement> same)
+    {
+        Measurement first = same.First();
+        double median = same.Average(static m => m.Median);
+        return first with
+        {
+            Repeat = same.Sum(static m => m.Repeat),
+            Median = median,
+            Min = same.Min(static m => m.Min),
+            Max = same.Max(static m => m.Max),
+            Share = same.Average(static m => m.Share),
+            Gflops = first.Gflops * first.Median / median,
+            PeakRss = same.Max(static m => m.PeakRss),
+            OwnRss = same.Max(static m => m.OwnRss),
+        };
+    }
+
     private static string Losses(Measurement[] losses, string head)
     {
         StringBuilder text = new();
@@ -72,6 +90,7 @@ internal static class Report
             {head}
 
             A batch against itself, rows of length 1, classes of 8, gamma 80, m 0.4. One process for each line; its loss and gradient agreed with ManagedCircle's, or it would have no line.
+            What ratios are taken to was measured before the peers and again after them, the clock being never the same for long: its ms is the mean of two medians.
             The ratio is the peer's time over ManagedCircle's with the same options and threads: above 1, ManagedCircle is faster. Spread is the fastest and the slowest run.
             Share is 3 N^2 D, the fewest operations that give loss and gradient, over the time, as a part of the threads' peak.
             Memory beyond inputs is what the process took at its most beyond its libraries and inputs; peak is all of it.
@@ -102,8 +121,9 @@ internal static class Report
             {head}
 
             S = U V^T of two matrices [N, D] in float32, both row after row. One process for each line; its product agreed with ManagedCircle's, or it would have no line.
+            ManagedCircle was measured before the peers and again after them, the clock being never the same for long: its ms is the mean of two medians.
             The ratio is the peer's time over ManagedCircle's on the same threads: above 1, ManagedCircle is faster. Share is 2 N^2 D over the time, as a part of the threads' peak;
-            the product of a matrix with itself needs half of that, and can have more than 100 %.
+            the product of a matrix with itself needs half of that, and can have more than 100 %. The ratio to itself is the time over that product's.
 
 
             """);
@@ -111,10 +131,11 @@ internal static class Report
         foreach (IGrouping<(int N, int D, int Threads), Measurement> group in products.GroupBy(static m => (m.N, m.D, m.Threads)).OrderBy(static g => g.Key.Threads).ThenBy(static g => (g.Key.N, g.Key.D)))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## N = {group.Key.N}, D = {group.Key.D}, {Threads(group.Key.Threads)}\n\n");
-            text.Append("| product | ms | spread | runs | ratio | GFLOP/s | share | |\n|---|---:|---|---:|---:|---:|---:|---|\n");
+            text.Append("| product | ms | spread | runs | ratio | ratio to itself | GFLOP/s | share | |\n|---|---:|---|---:|---:|---:|---:|---:|---|\n");
             foreach (Measurement m in group)
             {
-                text.Append(CultureInfo.InvariantCulture, $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, products)} | {m.Gflops:F0} | {m.Share:P0} | {m.Note} |\n");
+                text.Append(CultureInfo.InvariantCulture, $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, products)} | ");
+                text.Append(CultureInfo.InvariantCulture, $"{RatioText(m, products, OwnSelfProduct)} | {m.Gflops:F0} | {m.Share:P0} | {m.Note} |\n");
             }
         }
 
@@ -159,14 +180,14 @@ internal static class Report
         return text.ToString();
     }
 
-    private static double Ratio(Measurement m, Measurement[] measurements)
+    private static double Ratio(Measurement m, Measurement[] measurements, string? own = null)
     {
-        string own = IsProduct(m) ? OwnProduct : m.Peer.StartsWith("torch-keras", StringComparison.Ordinal) ? OwnKeras : Own;
+        own ??= IsProduct(m) ? OwnProduct : m.Peer.StartsWith("torch-keras", StringComparison.Ordinal) ? OwnKeras : Own;
         Measurement? beside = measurements.FirstOrDefault(o => o.Peer == own && (o.N, o.D, o.Threads) == (m.N, m.D, m.Threads));
         return beside is null ? double.NaN : m.Median / beside.Median;
     }
 
-    private static string RatioText(Measurement m, Measurement[] measurements) => Ratio(m, measurements) is double ratio && double.IsNaN(ratio) ? "-" : Text($"{ratio:F2}");
+    private static string RatioText(Measurement m, Measurement[] measurements, string? own = null) => Ratio(m, measurements, own) is double ratio && double.IsNaN(ratio) ? "-" : Text($"{ratio:F2}");
 
     private static string Threads(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 

@@ -22,7 +22,9 @@ internal static class Scaling
             {Report.Head(lines, facts)}
 
             D = {lines[0].D}, one thread. In a cell: ms, and the memory beyond inputs in MB. The exponents are least-squares fits of log time and log memory against log N, from {FittedFrom} rows on.
-            The largest N within 16 GB is read off the fit of the memory, not tried. A peer has no cell where it was not run, for its memory or its time.
+            The largest N within 16 GB is a peer's by the fit of its memory, not tried; ManagedCircle's is at least the largest that it ran here, its memory beside it. Beyond 65,536 rows it ran
+            once, not warmed up. Up to some 5,000 rows it keeps the similarities, from there on it computes them again: one exponent of its memory is for both.
+            A peer has no cell where it was not run, for its memory or its time.
 
 
             """);
@@ -39,8 +41,9 @@ internal static class Scaling
                 text.Append(peer.FirstOrDefault(m => m.N == n) is { } m ? string.Create(CultureInfo.InvariantCulture, $" {Report.Time(m.Median)}, {m.OwnRss / 1e6:F0} |") : " |");
             }
 
-            double largest = Math.Pow(Memory / memoryAtOne, 1 / memoryExponent);
-            text.Append(CultureInfo.InvariantCulture, $" {timeExponent:F2} | {memoryExponent:F2} | {Math.Round(largest / 1000) * 1000:N0} |\n");
+            bool own = Report.IsOwn(peer.First());
+            double largest = own ? peer.Max(static m => m.N) : Math.Round(Math.Pow(Memory / memoryAtOne, 1 / memoryExponent) / 1000) * 1000;
+            text.Append(CultureInfo.InvariantCulture, $" {timeExponent:F2} | {memoryExponent:F2} | {(own ? "at least " : string.Empty)}{largest:N0} |\n");
         }
 
         File.WriteAllText(Path.Combine(directory, "scaling.md"), text.ToString());
