@@ -44,6 +44,22 @@ public sealed class CosineSimilarityTests
         static double[] Products(double[] rows, int dimension) => ManagedCircle.Reference.ReferenceSimilarity.Forward(rows, rows, dimension, normalize: false);
     }
 
+    [Fact]
+    public void A_matrix_too_large_for_the_caches_is_symmetric_to_the_bit_and_that_of_two_matrices()
+    {
+        const int Count = 2064, Dimension = 3;
+        float[] rows = new SimilarityProblem((Count, 0, Dimension), (0, 0, 0)).Queries, self = new float[Count * Count], two = new float[Count * Count];
+        foreach (TheoryDataRow<SimdWidth> width in Widths)
+        {
+            using CosineSimilarity similarity = On(width.Data);
+
+            similarity.InnerProducts(rows, Dimension, self);
+            similarity.InnerProducts(rows, rows, Dimension, two);
+
+            Assert.True(self.AsSpan().SequenceEqual(two), $"{width.Data}");
+        }
+    }
+
     [Theory]
     [InlineData(1, 1)]
     [InlineData(33, 7)]

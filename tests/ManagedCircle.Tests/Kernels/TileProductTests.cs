@@ -76,10 +76,10 @@ public sealed unsafe class TileProductTests
     {
         using GuardedMemory nothing = new(0);
 
-        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, nothing.Start, Layout.Pack, rows: 0, add: true);
+        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, nothing.Start, Layout.Pack, rows: 0, add: true, copy: nothing.Start);
     }
 
-    /// <summary>The product, from operands that end at a guard page, into rows with canaries between them.</summary>
+    /// <summary>The product, from operands that end at a guard page, into rows with canaries between them, and into a copy without.</summary>
     private static float[] Multiply(SimdWidth width, LeftLayout layout, float[,] left, float[] right, float[]? destination)
     {
         int rows = left.GetLength(0), depth = left.GetLength(1);
@@ -98,14 +98,14 @@ public sealed unsafe class TileProductTests
         }
 
         using GuardedMemory rights = GuardedMemory.Of(right);
-        using GuardedMemory result = new(((rows - 1) * Layout.TileStride) + Layout.Pack);
+        using GuardedMemory copy = new(rows * Layout.Pack), result = new(((rows - 1) * Layout.TileStride) + Layout.Pack);
         result.Numbers.Fill(Canary);
         for (int row = 0; row < rows && destination is not null; row++)
         {
             destination.AsSpan(row * Layout.Pack, Layout.Pack).CopyTo(result.Numbers[(row * Layout.TileStride)..]);
         }
 
-        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, result.Start, Layout.TileStride, rows, add: destination is not null);
+        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, result.Start, Layout.TileStride, rows, add: destination is not null, copy.Start);
 
         float[] product = new float[rows * Layout.Pack];
         for (int row = 0; row < rows; row++)
@@ -115,6 +115,7 @@ public sealed unsafe class TileProductTests
             Assert.Equal(-1, from[Layout.Pack..Math.Min(from.Length, Layout.TileStride)].IndexOfAnyExcept(Canary));
         }
 
+        Assert.Equal(product, copy.Numbers);
         return product;
     }
 

@@ -61,7 +61,9 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract (float Fraction, float Exponent) Base2(float value);
 
-    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add);
+    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy);
+
+    public abstract void Mirror(bool stream, float* source, int rows, float* destination, nint stride);
 
     /// <inheritdoc cref="RowPacking.Pack"/>
     public abstract int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first);
@@ -144,19 +146,32 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         return (First(fraction), First(exponent));
     }
 
-    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add)
+    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy)
     {
         switch (layout)
         {
             case LeftLayout.Slices:
-                TileProduct.MultiplyAdd<TSimd, Slices>(left, leftJump, right, depth, destination, stride, rows, add);
+                TileProduct.MultiplyAdd<TSimd, Slices>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
             case LeftLayout.TileRows:
-                TileProduct.MultiplyAdd<TSimd, TileRows>(left, leftJump, right, depth, destination, stride, rows, add);
+                TileProduct.MultiplyAdd<TSimd, TileRows>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
             default:
-                TileProduct.MultiplyAdd<TSimd, TileColumns>(left, leftJump, right, depth, destination, stride, rows, add);
+                TileProduct.MultiplyAdd<TSimd, TileColumns>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
+        }
+    }
+
+    public override void Mirror(bool stream, float* source, int rows, float* destination, nint stride)
+    {
+        float* scratch = stackalloc float[Transposition.Scratch];
+        if (stream)
+        {
+            TileCopy.Mirror<TSimd, Streamed>(source, rows, destination, stride, scratch);
+        }
+        else
+        {
+            TileCopy.Mirror<TSimd, Cached>(source, rows, destination, stride, scratch);
         }
     }
 
