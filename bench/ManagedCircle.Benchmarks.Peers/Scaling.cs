@@ -22,7 +22,7 @@ internal static class Scaling
             {Report.Head(lines, facts)}
 
             D = {lines[0].D}, one thread. In a cell: ms, and the memory beyond inputs in MB. The exponents are least-squares fits of log time and log memory against log N, from {FittedFrom} rows on.
-            The largest N within 16 GB is a peer's by the fit of its memory, not tried; ManagedCircle's is at least the largest that it ran here, its memory beside it. Beyond 65,536 rows it ran
+            The largest N within 16 GB is a peer's by its memory at the largest N that it ran, which grows as N^2 from there, not tried; ManagedCircle's is at least the largest that it ran here. Beyond 65,536 rows it ran
             once, not warmed up. Up to some 5,000 rows it keeps the similarities, from there on it computes them again: one exponent of its memory is for both.
             A peer has no cell where it was not run, for its memory or its time.
 
@@ -33,8 +33,7 @@ internal static class Scaling
         foreach (IGrouping<string, Measurement> peer in lines.GroupBy(static m => m.Peer))
         {
             Measurement[] fitted = [.. peer.Where(static m => m.N >= FittedFrom)];
-            (double timeExponent, _) = Fit(fitted, static m => m.Median);
-            (double memoryExponent, double memoryAtOne) = Fit(fitted, static m => m.OwnRss);
+            double timeExponent = Exponent(fitted, static m => m.Median), memoryExponent = Exponent(fitted, static m => m.OwnRss);
             text.Append(CultureInfo.InvariantCulture, $"| {Report.Name(peer.First())} |");
             foreach (int n in sizes)
             {
@@ -42,7 +41,8 @@ internal static class Scaling
             }
 
             bool own = Report.IsOwn(peer.First());
-            double largest = own ? peer.Max(static m => m.N) : Math.Round(Math.Pow(Memory / memoryAtOne, 1 / memoryExponent) / 1000) * 1000;
+            Measurement last = peer.MaxBy(static m => m.N)!;
+            double largest = own ? last.N : Math.Floor(last.N * Math.Sqrt(Memory / last.OwnRss) / 1000) * 1000;
             text.Append(CultureInfo.InvariantCulture, $" {timeExponent:F2} | {memoryExponent:F2} | {(own ? "at least " : string.Empty)}{largest:N0} |\n");
         }
 
@@ -50,10 +50,7 @@ internal static class Scaling
         Plots.WriteScaling([.. lines], directory);
     }
 
-    // value = atOne * N^exponent
-    private static (double Exponent, double AtOne) Fit(Measurement[] measurements, Func<Measurement, double> value)
-    {
-        (double intercept, double slope) = MathNet.Numerics.LinearRegression.SimpleRegression.Fit([.. measurements.Select(static m => Math.Log(m.N))], [.. measurements.Select(m => Math.Log(value(m)))]);
-        return (slope, Math.Exp(intercept));
-    }
+    // Of N, in value = constant * N^exponent.
+    private static double Exponent(Measurement[] measurements, Func<Measurement, double> value) =>
+        MathNet.Numerics.LinearRegression.SimpleRegression.Fit([.. measurements.Select(static m => Math.Log(m.N))], [.. measurements.Select(m => Math.Log(value(m)))]).Item2;
 }
