@@ -275,17 +275,20 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private void WriteStrip(int row, int end, int column, int columns, float* strip)
     {
-        // A strip of fewer columns goes through the scratch, as the product is 32 wide; so does a second copy of what is mirrored.
+        // A strip of fewer columns goes through the scratch, as the product is 32 wide.
         int rows = (self ? Math.Min(end, column + columns) : end) - row, mirrored = self ? Math.Max(0, Math.Min(end, column) - row) : 0;
-        float* result = matrix + (row * matrixStride) + column;
+        float* result = matrix + (row * matrixStride) + column, mirror = matrix + (column * matrixStride) + row;
         bool whole = columns == Layout.Pack;
-        float* product = whole ? result : strip, copy = whole && mirrored > 0 ? strip : null;
+        float* product = whole ? result : strip;
         nint stride = whole ? matrixStride : Layout.Pack;
+
+        // Large matrices are mirrored square by square past the caches, from a copy of the product; others row by row, as the caches foresee what comes next in a row.
+        bool streamed = whole && mirrored > 0 && queries.Count * matrixStride >= StreamedSize && matrixStride % TSimd.Lanes == 0;
         for (int depth = 0; depth < queries.Dimension; depth += Depth)
         {
             float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
             int length = Math.Min(Depth, queries.Dimension - depth);
-            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: copy);
+            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: streamed ? strip : null);
         }
 
         if (!whole)
@@ -293,24 +296,16 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             TileCopy.Rows(strip, Layout.Pack, rows, columns, result, matrixStride);
         }
 
-        if (mirrored > 0)
+        float* transposed = strip + (Layout.Tile * Layout.Pack);
+        if (streamed)
         {
-            Mirror(strip, mirrored, columns, matrix + (column * matrixStride) + row);
+            TileCopy.StreamTransposed<TSimd>(strip, mirrored, mirror, matrixStride, scratch: transposed);
         }
-    }
-
-    // Large matrices are written square by square past the caches; others row by row, as the caches foresee what comes next in a row.
-    private void Mirror(float* strip, int rows, int columns, float* destination)
-    {
-        float* transposed = strip + (Layout.Tile * Layout.Pack), square = transposed + (Layout.Pack * Layout.TileStride);
-        if (columns == Layout.Pack && queries.Count * matrixStride >= StreamedSize && matrixStride % TSimd.Lanes == 0)
+        else if (mirrored > 0)
         {
-            TileCopy.Mirror<TSimd, Streamed>(strip, rows, destination, matrixStride, square);
-            return;
+            TileCopy.Transposed(product, stride, mirrored, columns, transposed, Layout.TileStride);
+            TileCopy.Rows(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
         }
-
-        TileCopy.Mirror<TSimd, Cached>(strip, rows, transposed, Layout.TileStride, square);
-        TileCopy.Rows(transposed, Layout.TileStride, columns, rows, destination, matrixStride);
     }
 
     // The left operand of a unit fits the L2 cache well, beside what streams through; a mirrored unit has long rows to write.

@@ -19,10 +19,9 @@ internal static unsafe class TileCopy
         }
     }
 
-    /// <summary>destination[32, rows] = source[rows, 32]^T, whose rows lie side by side. Squares begin where the destination's rows are aligned, if they are.</summary>
-    public static void Mirror<TSimd, TStores>(float* source, int rows, float* destination, nint stride, float* scratch)
+    /// <summary>destination[32, rows] = source[rows, 32]^T, whose rows lie side by side, past the caches from where the destination's rows, whole vectors apart, are aligned.</summary>
+    public static void StreamTransposed<TSimd>(float* source, int rows, float* destination, nint stride, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TStores : struct, IStores
     {
         int lead = Math.Min(rows, (int)(-(nint)destination / sizeof(float)) & (TSimd.Lanes - 1)), end = rows - ((rows - lead) % TSimd.Lanes);
         Transposed(source, Layout.Pack, lead, Layout.Pack, destination, stride);
@@ -30,7 +29,7 @@ internal static unsafe class TileCopy
         {
             for (int row = lead; row < end; row += TSimd.Lanes)
             {
-                Transposition.Square<TSimd, TStores>(source + (row * Layout.Pack) + column, Layout.Pack, destination + (column * stride) + row, stride, scratch);
+                Transposition.Square<TSimd, Streamed>(source + (row * Layout.Pack) + column, Layout.Pack, destination + (column * stride) + row, stride, scratch);
             }
         }
 

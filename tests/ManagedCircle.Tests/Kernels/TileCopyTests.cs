@@ -9,11 +9,9 @@ public sealed unsafe class TileCopyTests
     private const int MostRows = 50, Stride = 80;
     private const float Canary = -1;
 
-    public static MatrixTheoryData<SimdWidth, bool> WidthsAndStores => new(KernelsAtWidth.All, [true, false]);
-
     [Theory]
-    [MemberData(nameof(WidthsAndStores))]
-    public void A_mirror_has_each_number_in_its_place_wherever_its_rows_begin(SimdWidth width, bool stream)
+    [MemberData(nameof(KernelsAtWidth.Widths), MemberType = typeof(KernelsAtWidth))]
+    public void A_transposed_strip_has_each_number_in_its_place_wherever_its_rows_begin(SimdWidth width)
     {
         for (int offset = 0; offset <= Layout.SumLanes; offset++)
         {
@@ -22,9 +20,9 @@ public sealed unsafe class TileCopyTests
                 using GuardedMemory source = GuardedMemory.Of([.. Enumerable.Range(0, rows * Layout.Pack).Select(static i => (float)i)]);
                 using GuardedMemory memory = new((Layout.Pack * Stride) + Layout.SumLanes);
                 memory.Numbers.Fill(Canary);
-                float* mirror = memory.Start + offset;
+                float* transposed = memory.Start + offset;
 
-                KernelsAtWidth.Of(width).Mirror(stream, source.Start, rows, mirror, Stride);
+                KernelsAtWidth.Of(width).StreamTransposed(source.Start, rows, transposed, Stride);
 
                 float[] expected = [.. Enumerable.Repeat(Canary, memory.Length)];
                 for (int i = 0; i < source.Length; i++)

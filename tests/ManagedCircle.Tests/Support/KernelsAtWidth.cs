@@ -63,7 +63,7 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy);
 
-    public abstract void Mirror(bool stream, float* source, int rows, float* destination, nint stride);
+    public abstract void StreamTransposed(float* source, int rows, float* destination, nint stride);
 
     /// <inheritdoc cref="RowPacking.Pack"/>
     public abstract int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first);
@@ -162,17 +162,10 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         }
     }
 
-    public override void Mirror(bool stream, float* source, int rows, float* destination, nint stride)
+    public override void StreamTransposed(float* source, int rows, float* destination, nint stride)
     {
         float* scratch = stackalloc float[Transposition.Scratch];
-        if (stream)
-        {
-            TileCopy.Mirror<TSimd, Streamed>(source, rows, destination, stride, scratch);
-        }
-        else
-        {
-            TileCopy.Mirror<TSimd, Cached>(source, rows, destination, stride, scratch);
-        }
+        TileCopy.StreamTransposed<TSimd>(source, rows, destination, stride, scratch);
     }
 
     public override int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first) =>
