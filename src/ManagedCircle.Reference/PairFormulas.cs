@@ -56,6 +56,7 @@ public static class PairFormulas
     /// </remarks>
     public static double Slope(CircleLossOptions options, PairKind kind, double similarity)
     {
+        ArgumentNullException.ThrowIfNull(options);
         double s = Clamp(options.Clamp, similarity);
         double weight = Weight(options, kind, similarity);
         if (weight == 0 || s != similarity && !double.IsNaN(similarity))

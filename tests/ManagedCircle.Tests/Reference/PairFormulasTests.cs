@@ -71,6 +71,14 @@ public sealed class PairFormulasTests
         Assert.Equal(0, PairFormulas.Slope(options, PairKind.Negative, edge > 0 ? Math.BitIncrement(edge) : Math.BitDecrement(edge)));
     }
 
+    [Fact]
+    public void Without_options_there_is_no_formula()
+    {
+        Assert.Throws<ArgumentNullException>(() => PairFormulas.Weight(null!, PairKind.Positive, 0));
+        Assert.Throws<ArgumentNullException>(() => PairFormulas.Logit(null!, PairKind.Positive, 0));
+        Assert.Throws<ArgumentNullException>(() => PairFormulas.Slope(null!, PairKind.Positive, 0));
+    }
+
     private static (double Weight, double Logit, double Slope) Formulas(CircleLossOptions options, PairKind kind, double similarity) =>
         (PairFormulas.Weight(options, kind, similarity), PairFormulas.Logit(options, kind, similarity), PairFormulas.Slope(options, kind, similarity));
 }

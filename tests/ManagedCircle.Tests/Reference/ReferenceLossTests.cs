@@ -297,8 +297,8 @@ public sealed class ReferenceLossTests
     {
         CircleLossOptions options = CircleLossOptions.PaperGlobal;
 
-        Assert.Throws<ArgumentException>(() => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Weights = [1, 1, 1, 1, 1] }));
-        Assert.Throws<ArgumentException>(() => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Upstream = [1, 1, 1, 1, 1] }));
+        AssertRefused("expected no Weights, and one number as Upstream", () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Weights = [1, 1, 1, 1, 1] }));
+        AssertRefused("expected no Weights, and one number as Upstream", () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Upstream = [1, 1, 1, 1, 1] }));
     }
 
     [Fact]
@@ -392,6 +392,47 @@ public sealed class ReferenceLossTests
     }
 
     [Fact]
+    public void The_hardest_pairs_are_the_first_of_equals_wherever_they_are()
+    {
+        ReferenceResult result = ReferenceLoss.FromSimilarities(
+            Paper, [.5, .9, .9, .1, .3, .3, .2, .5, .4, .4, .6, .8], [1, 1], [2, 2, 2, 2, 1, 1]);
+
+        Assert.Equal([1, 1], result.HardestNegatives);
+        Assert.Equal([4, 4], result.HardestPositives);
+    }
+
+    [Fact]
+    public void The_first_reference_can_be_excluded_and_queries_may_outnumber_references()
+    {
+        Assert.Equal([1, 2], ReferenceLoss.FromSimilarities(Paper, new double[6], [1, 1], [1, 1, 2], new() { ExcludedReferences = [0, -1] }).PositiveCounts);
+
+        CircleLossOptions removed = Paper with { ReferenceDiagonal = DiagonalPairs.Removed };
+        Assert.Equal([0, 1, 1], ReferenceLoss.FromSimilarities(removed, new double[6], [1, 1, 1], [1, 2]).PositiveCounts);
+    }
+
+    [Fact]
+    public void A_query_without_negatives_leaves_no_trace_even_of_NaN()
+    {
+        PairKind[] pairs = [PairKind.Positive, PairKind.Positive, PairKind.Positive, PairKind.Negative];
+        CircleLossOptions options = Paper with { CheckInputs = false, Denominator = MeanDenominator.Valid };
+
+        ReferenceResult result = ReferenceLoss.FromSimilarities(options, [double.NaN, .5, .5, .25], pairs, 2);
+
+        Assert.Equal(result.Losses[1], result.Loss);
+        Assert.Equal([0, 0], result.SimilarityGradient[..2]);
+        Assert.All(result.SimilarityGradient[2..], slope => Assert.NotEqual(0, slope));
+    }
+
+    [Fact]
+    public void A_mask_may_be_empty_and_its_queries_are_counted()
+    {
+        Assert.Equal(0, ReferenceLoss.FromSimilarities(Paper, [], Array.Empty<PairKind>(), 0).Loss);
+        Assert.Equal([0, 0], ReferenceLoss.FromSimilarities(Paper, [], Array.Empty<PairKind>(), 2).Losses);
+        AssertRefused("similarities holds 1 numbers: expected a multiple of the 0", () => ReferenceLoss.FromSimilarities(Paper, [1], new PairKind[1], 0));
+        Assert.Throws<ArgumentOutOfRangeException>(() => ReferenceLoss.FromSimilarities(Paper, [1], new PairKind[1], -1));
+    }
+
+    [Fact]
     public void Rows_and_their_similarities_give_the_same_loss_to_the_bit()
     {
         ReferenceTerms terms = new() { Weights = [1, 2], Upstream = [3, 4], ExcludedReferences = [0, -1] };
@@ -417,6 +458,7 @@ public sealed class ReferenceLossTests
         AssertRefused("rows: row 2 holds", () => ReferenceLoss.SelfBatch(Paper, bad, Labels));
         AssertRefused("queries: row 2 holds", () => ReferenceLoss.AgainstReferences(Paper, bad, Labels, Rows, Labels));
         AssertRefused("references: row 2 holds", () => ReferenceLoss.AgainstReferences(Paper, Rows, Labels, bad, Labels));
+        AssertRefused("queries: row 2 holds", () => ReferenceLoss.AgainstReferences(Paper, bad, Labels, [], []));
         AssertRefused("similarities: row 1 holds", () => ReferenceLoss.FromSimilarities(Paper, [1, 1, number, 1], [1, 2], [1, 2]));
         AssertRefused("similarities: row 1 holds", () => ReferenceLoss.FromSimilarities(Paper, [1, 1, number, 1], new PairKind[4], 2));
         AssertRefused("Weights: row 3 holds", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Weights = [1, 1, 1, number, 1] }));
@@ -473,20 +515,27 @@ public sealed class ReferenceLossTests
         AssertRefused("PositiveMargin is", () => ReferenceLoss.SelfBatch(Paper with { PositiveMargin = double.NaN }, Rows, Labels));
         AssertRefused("NegativeMargin is", () => ReferenceLoss.SelfBatch(Paper with { NegativeMargin = double.NaN }, Rows, Labels));
         Assert.Throws<ArgumentNullException>(() => ReferenceLoss.SelfBatch(null!, Rows, Labels));
+
+        CircleLossOptions bad = Paper with { Gamma = -1 };
+        AssertRefused("Gamma is", () => ReferenceLoss.AgainstReferences(bad, Rows, Labels, Rows, Labels));
+        AssertRefused("Gamma is", () => ReferenceLoss.FromSimilarities(bad, [1, 1], [1], [1, 2]));
+        AssertRefused("Gamma is", () => ReferenceLoss.FromSimilarities(bad, [1, 1], new PairKind[2], 1));
     }
 
     [Fact]
     public void Shapes_that_do_not_fit_are_refused_with_what_was_expected()
     {
         AssertRefused("rows holds 19 numbers for 5 labels: expected a positive multiple of 5", () => ReferenceLoss.SelfBatch(Paper, Rows.AsSpan(1), Labels));
+        AssertRefused("queries holds 0 numbers for 5 labels: expected a positive multiple of 5", () => ReferenceLoss.AgainstReferences(Paper, [], Labels, Rows, Labels));
         AssertRefused("rows holds 20 numbers for 0 labels: expected none", () => ReferenceLoss.SelfBatch(Paper, Rows, []));
-        AssertRefused("references have dimension 5: expected the queries' 4", () => ReferenceLoss.AgainstReferences(Paper, Rows, Labels, Rows, [1, 2, 3, 4]));
-        AssertRefused("similarities has length 3: expected 4", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], [1, 2], [1, 2]));
+        AssertRefused("references have dimension 5: expected the queries' 4. (Parameter 'references')", () => ReferenceLoss.AgainstReferences(Paper, Rows, Labels, Rows, [1, 2, 3, 4]));
+        AssertRefused("similarities has length 3: expected 4, queryCount x referenceCount", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], [1, 2], [1, 2]));
         AssertRefused("similarities holds 3 numbers: expected a multiple of the 2", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], new PairKind[3], 2));
-        AssertRefused("pairs has length 3: expected 4", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3, 4], new PairKind[3], 2));
-        AssertRefused("Weights has length 2: expected 5", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Weights = [1, 2] }));
-        AssertRefused("Upstream has length 2: expected 5", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Upstream = [1, 2] }));
-        AssertRefused("ExcludedReferences has length 1: expected 5", () => AgainstItself([0]));
+        AssertRefused("pairs has length 3: expected 4, one for each similarity", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3, 4], new PairKind[3], 2));
+        AssertRefused("Weights has length 2: expected 5, one for each query", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Weights = [1, 2] }));
+        AssertRefused("Weights has length 2: expected 1", () => ReferenceLoss.FromSimilarities(Paper, [1, 2], new PairKind[2], 1, new() { Weights = [1, 2] }));
+        AssertRefused("Upstream has length 2: expected 5, one for each query, or one number", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Upstream = [1, 2] }));
+        AssertRefused("ExcludedReferences has length 1: expected 5, one for each query", () => AgainstItself([0]));
         AssertRefused("query 1 excludes reference 5, expected -1 to 4", () => AgainstItself([0, 5, 0, 0, 0]));
         AssertRefused("query 0 excludes reference -2, expected -1 to 4", () => AgainstItself([-2, 0, 0, 0, 0]));
         AssertRefused("none in a batch against itself", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { ExcludedReferences = [0, 1, 2, 3, 4] }));

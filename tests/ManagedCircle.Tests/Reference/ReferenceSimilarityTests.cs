@@ -38,6 +38,9 @@ public sealed class ReferenceSimilarityTests
     }
 
     [Fact]
+    public void A_row_at_the_floor_has_its_own_norm() => Assert.Equal([0, 1e12], ReferenceSimilarity.UnitRowsBackward([1e-12, 0], 2, [1, 1]));
+
+    [Fact]
     public void Inner_products_and_their_gradients_are_matrix_products()
     {
         double[] queries = [1, 2, 3, 4], references = [5, 6, 7, 8, 9, 10];
@@ -59,11 +62,26 @@ public sealed class ReferenceSimilarityTests
     public void Shapes_that_do_not_fit_are_errors()
     {
         Assert.Throws<ArgumentOutOfRangeException>(() => ReferenceSimilarity.UnitRows([1], 0));
-        AssertRefused("rows hold 3 numbers", () => ReferenceSimilarity.UnitRows([1, 2, 3], 2));
-        AssertRefused("length 1: expected 2", () => ReferenceSimilarity.UnitRowsBackward([1, 2], 2, [1]));
-        AssertRefused("length 0: expected 1", () => ReferenceSimilarity.Backward([1], [1], 1, true, []));
+        const string Ragged = "rows hold 3 numbers: expected a multiple of the dimension 2. (Parameter 'rows')";
+        AssertRefused(Ragged, () => ReferenceSimilarity.UnitRows([1, 2, 3], 2));
+        AssertRefused(Ragged, () => ReferenceSimilarity.UnitRowsBackward([1, 2, 3], 2, [1, 2, 3]));
+        AssertRefused(Ragged, () => ReferenceSimilarity.Forward([1, 2, 3], [1, 2], 2, normalize: false));
+        AssertRefused(Ragged, () => ReferenceSimilarity.Forward([1, 2], [1, 2, 3], 2, normalize: false));
+        AssertRefused(Ragged, () => ReferenceSimilarity.Backward([1, 2, 3], [1, 2], 2, normalize: false, [1]));
+        AssertRefused(Ragged, () => ReferenceSimilarity.Backward([1, 2], [1, 2, 3], 2, normalize: false, [1]));
+        AssertRefused("length 1: expected 2, the rows'", () => ReferenceSimilarity.UnitRowsBackward([1, 2], 2, [1]));
+        AssertRefused("length 0: expected 1, queryCount x referenceCount", () => ReferenceSimilarity.Backward([1], [1], 1, true, []));
 
         static void AssertRefused(string message, Action call) =>
             Assert.Contains(message, Assert.Throws<ArgumentException>(call).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void More_similarities_than_an_array_holds_are_an_error()
+    {
+        double[] rows = new double[1 << 16];
+
+        Assert.Throws<OverflowException>(() => ReferenceSimilarity.Forward(rows, rows, 1, normalize: false));
+        Assert.Throws<OverflowException>(() => ReferenceSimilarity.Backward(rows, rows, 1, normalize: false, []));
     }
 }

@@ -30,6 +30,9 @@ public sealed class StableMathTests
         Nearly.Equal(expected, StableMath.Sigmoid(z), Tolerances.FewRoundings * expected, "sigmoid");
 
     [Fact]
+    public void Sigmoid_goes_on_where_its_inverse_overflows() => Nearly.Equal(Math.Exp(-720), StableMath.Sigmoid(-720), double.Epsilon, "sigmoid");
+
+    [Fact]
     public void Exponentials_and_logarithms_are_those_of_the_system_but_for_a_few_last_places()
     {
         for (double x = -745; x < 709.7; x += 0.0317)
