@@ -395,9 +395,9 @@ public sealed class ReferenceLossTests
     public void The_hardest_pairs_are_the_first_of_equals_wherever_they_are()
     {
         ReferenceResult result = ReferenceLoss.FromSimilarities(
-            Paper, [.5, .9, .9, .1, .3, .3, .2, .5, .4, .4, .6, .8], [1, 1], [2, 2, 2, 2, 1, 1]);
+            Paper, [.5, .9, .9, .1, .3, .3, .7, .5, .7, .4, .6, .8], [1, 1], [2, 2, 2, 2, 1, 1]);
 
-        Assert.Equal([1, 1], result.HardestNegatives);
+        Assert.Equal([1, 0], result.HardestNegatives);
         Assert.Equal([4, 4], result.HardestPositives);
     }
 
