@@ -1,3 +1,5 @@
+using System.Buffers.Binary;
+using System.Security.Cryptography;
 using ManagedCircle.Reference;
 using ManagedCircle.Tests.Cli;
 using ManagedCircle.Tests.Golden;
@@ -228,6 +230,25 @@ public sealed class CrossBatchMemoryTests
     }
 
     [Fact]
+    public void What_does_not_fit_the_batch_is_refused_and_nothing_stored()
+    {
+        (CrossBatchMemory memory, float[] rows, long[] labels) = Draw(stored: 11, count: 6);
+        float[] gradient = new float[rows.Length];
+        using CircleLoss loss = new(Options);
+
+        AssertRefused("the gradient and the batch overlap", () => memory.ForwardBackward(loss, new(rows, labels), rows));
+        AssertRefused("losses has length 2: expected 6, one per row", () => memory.ForwardBackward(loss, new(rows, labels), gradient, new float[2]));
+        AssertRefused("Weights has length 2", () => memory.ForwardBackward(loss, new(rows, labels), gradient, terms: new() { Weights = new float[2] }));
+        AssertRefused(
+            "ExcludedReferences has length 6: expected 0, as no query meets its own copy",
+            () => memory.ForwardBackward(loss, new(rows, labels), gradient, terms: new() { ExcludedReferences = new int[6] }));
+        Assert.Throws<ArgumentNullException>(() => memory.ForwardBackward(null!, new(rows, labels), gradient));
+        Assert.Throws<ArgumentNullException>(() => memory.Save((Stream)null!));
+        Assert.Throws<ArgumentNullException>(() => CrossBatchMemory.Load((Stream)null!));
+        Assert.Equal(11, memory.Count);
+    }
+
+    [Fact]
     public void Nothing_is_allocated_once_it_is_full()
     {
         (CrossBatchMemory memory, float[] rows, long[] labels) = Draw(stored: 11, count: 6, capacity: 13);
@@ -321,6 +342,18 @@ public sealed class CrossBatchMemoryTests
             BitConverter.TryWriteBytes(altered.AsSpan(offset), number);
             return altered;
         }
+    }
+
+    [Fact]
+    public void A_row_that_is_not_finite_is_refused_though_the_checksum_is_its_own()
+    {
+        CrossBatchMemory memory = Filled(3, capacity: 5);
+        byte[] file = Bytes(memory);
+        int rows = file.Length - 32 - (3 * memory.Dimension * sizeof(float));
+        BinaryPrimitives.WriteSingleLittleEndian(file.AsSpan(rows + (memory.Dimension * sizeof(float))), float.NaN);
+        SHA256.HashData(file.AsSpan(..^32)).CopyTo(file, file.Length - 32);
+
+        AssertBad("Row 1 of the cross-batch memory holds NaN or infinity", file);
     }
 
     [Fact]

@@ -150,7 +150,8 @@ public sealed class SimilarityLossTests
         AssertRefused("PositiveQueries[0] is 2", () => new SimilarityBatch(new float[6], new PairLists([2], [0], [], []), 2).QueryCount);
         AssertRefused("Negatives[1] is 4", () => new SimilarityBatch(new float[6], new PairLists([], [], [0, 0], [0, 4]), 2).QueryCount);
         AssertRefused("NegativeQueries[0] is 0: expected a query from 0 to -1", () => new SimilarityBatch([], new PairLists([], [], [0], [0]), 0).QueryCount);
-        AssertRefused("positives has length 1: expected 2", () => new PairLists([0, 1], [1], [], []).Positives.Length);
+        AssertRefused("positives has length 1: expected 2, one per positive query", () => new PairLists([0, 1], [1], [], []).Positives.Length);
+        AssertRefused("negatives has length 1: expected 2, one per negative query", () => new PairLists([], [], [0, 1], [1]).Positives.Length);
     }
 
     [Fact]
