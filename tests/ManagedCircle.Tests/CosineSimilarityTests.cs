@@ -1,3 +1,5 @@
+using System.Runtime.InteropServices;
+using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 using Xunit;
 
@@ -41,25 +43,53 @@ public sealed class CosineSimilarityTests
             Assert.Equal(expectedReferenceGradient, SimilarityProblem.InDouble(referenceGradient));
         }
 
-        static double[] Products(double[] rows, int dimension) => ManagedCircle.Reference.ReferenceSimilarity.Forward(rows, rows, dimension, normalize: false);
+        static double[] Products(double[] rows, int dimension) => ReferenceSimilarity.Forward(rows, rows, dimension, normalize: false);
     }
 
-    [Fact]
-    public void A_matrix_too_large_for_the_caches_is_symmetric_to_the_bit_and_that_of_two_matrices()
+    /// <summary>Large matrices are written past the caches: strips begin where a cache line does, wherever the matrix begins.</summary>
+    [Theory]
+    [InlineData(270, 270, 272, 3, false)]
+    [InlineData(1442, 1442, 1456, 3, false)]
+    [InlineData(1456, 1456, 1456, 3, true)]
+    [InlineData(1442, 1442, 1456, 3, true)]
+    [InlineData(1500, 1500, 1500, 3, true)]
+    [InlineData(1460, 1460, 1472, 520, true)]
+    [InlineData(140_000, 9, 16, 3, false)]
+    [InlineData(33, 65_000, 65_008, 3, false)]
+    public void A_matrix_begins_anywhere_in_memory_and_nothing_beside_it_is_written(int queries, int references, int stride, int dimension, bool self)
     {
-        const int Count = 2064, Dimension = 3;
-        float[] rows = new SimilarityProblem((Count, 0, Dimension), (0, 0, 0)).Queries, self = new float[Count * Count], two = new float[Count * Count];
+        const int LastOffset = (2 * sizeof(float)) + 1;
+        SimilarityProblem problem = new((queries, references, dimension), wholeNumbers: true);
+        float[] right = self ? problem.Queries : problem.References;
+        float[] product = [.. ReferenceSimilarity.Forward(SimilarityProblem.InDouble(problem.Queries), SimilarityProblem.InDouble(right), dimension, normalize: false).Select(static value => (float)value)];
+        byte[] memory = new byte[(queries * stride * sizeof(float)) + LastOffset], expected = new byte[memory.Length];
         foreach (TheoryDataRow<SimdWidth> width in Widths)
         {
-            using CosineSimilarity similarity = On(width.Data);
+            using CosineSimilarity similarity = On(width.Data, threads: 2);
+            foreach (int start in new[] { 0, sizeof(float), LastOffset })
+            {
+                Array.Fill(expected, byte.MaxValue);
+                for (int row = 0; row < queries; row++)
+                {
+                    product.AsSpan(row * references, references).CopyTo(Matrix(expected, start)[(row * stride)..]);
+                }
 
-            similarity.InnerProducts(rows, Dimension, self);
-            similarity.InnerProducts(rows, rows, Dimension, two);
+                Array.Fill(memory, byte.MaxValue);
+                if (self)
+                {
+                    similarity.InnerProducts(problem.Queries, dimension, Matrix(memory, start), destinationStride: stride);
+                }
+                else
+                {
+                    similarity.InnerProducts(problem.Queries, right, dimension, Matrix(memory, start), destinationStride: stride);
+                }
 
-            Assert.True(self.AsSpan().SequenceEqual(two), $"{width.Data}");
+                Assert.True(expected.AsSpan().SequenceEqual(memory), $"{width.Data}, from {start} bytes on");
+            }
         }
-    }
 
+        Span<float> Matrix(byte[] bytes, int start) => MemoryMarshal.Cast<byte, float>(bytes.AsSpan(start))[..(((queries - 1) * stride) + references)];
+    }
     [Theory]
     [InlineData(1, 1)]
     [InlineData(33, 7)]

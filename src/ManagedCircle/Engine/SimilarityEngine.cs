@@ -71,8 +71,9 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     // more than a panel of 64 KB that the L1 cache does not hold.
     private const int Depth = 2 * Layout.Depth;
 
-    // Numbers in a matrix that leaves the caches anyway: what is mirrored need not go through them.
-    private const long StreamedSize = 1L << 22;
+    // Numbers in a matrix, from 8 MB on, that is written past the caches: what is written first is out of the L2 cache before the rest is, and reading it from
+    // memory costs less than writing it through the caches does.
+    private const long StreamedSize = 1L << 21;
 
     private readonly ExecutionOptions execution;
     private readonly IWorkScheduler scheduler;
@@ -80,7 +81,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private readonly Action<int> forward, backward, unitRows;
 
     // The call under way.
-    private bool self, normalize;
+    private bool self, normalize, streamed;
     private float* queryRows, referenceRows, matrix, queryDestination, referenceDestination;
     private nint queryStride, referenceStride, matrixStride;
     private PackedRows queries, references;
@@ -109,6 +110,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             queryDestination = null;
             referenceDestination = null;
             int workers = Plan(call, queryMemory, referenceMemory);
+            AlignColumns();
             Share(forward, workers);
         }
     }
@@ -248,6 +250,15 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);
     }
 
+    // What goes past the caches is to be whole cache lines: the columns begin with one that begins a line of the matrix, and those before it come last. Rows with
+    // themselves follow the columns, as they are columns in the mirror.
+    private void AlignColumns()
+    {
+        streamed = queries.Count * (long)matrixStride >= StreamedSize && matrixStride % Prefetch.Line == 0 && (nuint)matrix % sizeof(float) == 0;
+        references.First = streamed ? Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count) : 0;
+        queries.First = self ? references.First : 0;
+    }
+
     // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix: through a tile in the L2
     // cache, and copied from there, it takes 5 to 20 % longer. With themselves, rows meet only the strips that reach above the diagonal, and each strip is
     // written a second time, transposed. Blocks of rows follow each other under one tile's columns, whose panels stay in the L2 cache.
@@ -255,64 +266,84 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     {
         Pack(worker);
         float* strip = scratch + (worker * scratchSize);
-        int block = RowBlock(queries.Dimension), shift = Shift();
-        int rowBlocks = Blocks(queries.Count + shift, block), columnTiles = Blocks(references.Count, Layout.Tile);
+        int block = RowBlock(queries.Dimension), rowBlocks = Blocks(queries.Count, block), columnTiles = Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
         {
-            int start = (int)(step % rowBlocks) * block - shift, end = Math.Min(start + block, queries.Count), row = Math.Max(start, 0);
+            int row = (int)(step % rowBlocks) * block, end = Math.Min(row + block, queries.Count);
             int column = (int)(step / rowBlocks) * Layout.Tile, endColumn = Math.Min(column + Layout.Tile, references.Count);
-            if (self)
+            for (column = self ? Math.Max(column, row) : column; column < endColumn; column += Layout.Pack)
             {
-                column = Math.Max(column, row / Layout.Pack * Layout.Pack);
-            }
-
-            for (; column < endColumn; column += Layout.Pack)
-            {
-                WriteStrip(row, end, column, Math.Min(Layout.Pack, endColumn - column), strip);
+                int rows = (self ? Math.Min(end, column + Layout.Pack) : end) - row, mirrored = self ? Math.Max(0, Math.Min(end, column) - row) : 0;
+                if (column + Layout.Pack <= references.Wrap)
+                {
+                    WriteStrip(row, rows, mirrored, column, strip);
+                }
+                else
+                {
+                    WriteLastStrip(row, rows, mirrored, column, Math.Min(column + Layout.Pack, endColumn), strip);
+                }
             }
         }
     }
 
-    private void WriteStrip(int row, int end, int column, int columns, float* strip)
+    // Past the caches, the mirror is made from a copy of the product; through them, row by row, as they foresee what comes next in a row.
+    private void WriteStrip(int row, int rows, int mirrored, int column, float* strip)
     {
-        // A strip of fewer columns goes through the scratch, as the product is 32 wide.
-        int rows = (self ? Math.Min(end, column + columns) : end) - row, mirrored = self ? Math.Max(0, Math.Min(end, column) - row) : 0;
-        float* result = matrix + (row * matrixStride) + column, mirror = matrix + (column * matrixStride) + row;
-        bool whole = columns == Layout.Pack;
-        float* product = whole ? result : strip;
-        nint stride = whole ? matrixStride : Layout.Pack;
+        float* product = At(row, column), mirror = At(column, row), transposed = strip + (Layout.Tile * Layout.Pack);
+        float* copy = streamed && mirrored > 0 ? strip : null;
+        if (streamed && queries.Dimension <= Depth)
+        {
+            Multiply<Streamed>(row, rows, column, product, matrixStride, copy);
+        }
+        else
+        {
+            Multiply<Cached>(row, rows, column, product, matrixStride, copy);
+        }
 
-        // Large matrices are mirrored square by square past the caches, from a copy of the product; others row by row, as the caches foresee what comes next in a row.
-        bool streamed = whole && mirrored > 0 && queries.Count * matrixStride >= StreamedSize && matrixStride % TSimd.Lanes == 0;
+        if (copy != null)
+        {
+            TileCopy.StreamTransposed<TSimd>(copy, mirrored, mirror, matrixStride, scratch: transposed);
+        }
+        else if (mirrored > 0)
+        {
+            TileCopy.Transposed(product, matrixStride, mirrored, Layout.Pack, transposed, Layout.TileStride);
+            TileCopy.Rows(transposed, Layout.TileStride, Layout.Pack, mirrored, mirror, matrixStride);
+        }
+    }
+
+    // A strip of fewer columns, or of some from either end, goes through the scratch, as the product is 32 wide.
+    private void WriteLastStrip(int row, int rows, int mirrored, int column, int endColumn, float* strip)
+    {
+        Multiply<Cached>(row, rows, column, strip, Layout.Pack, copy: null);
+        int endRow = row + rows, endMirrored = row + mirrored;
+        for (int r = row, nextRow; r < endRow; r = nextRow)
+        {
+            nextRow = queries.RunEnd(r, endRow);
+            for (int c = column, nextColumn; c < endColumn; c = nextColumn)
+            {
+                nextColumn = references.RunEnd(c, endColumn);
+                float* product = strip + ((r - row) * Layout.Pack) + (c - column);
+                TileCopy.Rows(product, Layout.Pack, nextRow - r, nextColumn - c, At(r, c), matrixStride);
+                TileCopy.Transposed(product, Layout.Pack, Math.Max(0, Math.Min(nextRow, endMirrored) - r), nextColumn - c, At(c, r), matrixStride);
+            }
+        }
+    }
+
+    private void Multiply<TStores>(int row, int rows, int column, float* product, nint stride, float* copy)
+        where TStores : struct, IStores
+    {
         for (int depth = 0; depth < queries.Dimension; depth += Depth)
         {
             float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
             int length = Math.Min(Depth, queries.Dimension - depth);
-            TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: streamed ? strip : null);
-        }
-
-        if (!whole)
-        {
-            TileCopy.Rows(strip, Layout.Pack, rows, columns, result, matrixStride);
-        }
-
-        float* transposed = strip + (Layout.Tile * Layout.Pack);
-        if (streamed)
-        {
-            TileCopy.StreamTransposed<TSimd>(strip, mirrored, mirror, matrixStride, scratch: transposed);
-        }
-        else if (mirrored > 0)
-        {
-            TileCopy.Transposed(product, stride, mirrored, columns, transposed, Layout.TileStride);
-            TileCopy.Rows(transposed, Layout.TileStride, columns, mirrored, mirror, matrixStride);
+            TileProduct.MultiplyAdd<TSimd, Slices, TStores>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: copy);
         }
     }
 
+    private float* At(int row, int column) => matrix + (queries.Row(row) * matrixStride) + references.Row(column);
+
     // The left operand of a unit fits the L2 cache well, beside what streams through; a mirrored unit has long rows to write.
     private int RowBlock(int dimension) => self ? Layout.Tile : Math.Clamp((1 << 15) / dimension / Layout.Pack * Layout.Pack, 2 * Layout.Pack, Layout.Tile);
-
-    // Mirrored rows begin with a block: where blocks begin with a cache line of the matrix, they are whole lines.
-    private int Shift() => self ? (int)((nuint)matrix / sizeof(float) % (64 / sizeof(float))) : 0;
 
     private void Backward(int worker)
     {

@@ -23,7 +23,7 @@ internal static unsafe class TileMatrices
             {
                 float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack), next = column + Layout.Pack < columns ? right + references.PanelSize : null;
                 int above = triangle ? Math.Min(rows, column + Layout.Pack) : rows;
-                TileProduct.MultiplyAdd<TSimd, Slices>(left, queries.SliceStride, right, length, tile + column, Layout.TileStride, above, depth > 0, next);
+                TileProduct.MultiplyAdd<TSimd, Slices, Cached>(left, queries.SliceStride, right, length, tile + column, Layout.TileStride, above, depth > 0, next);
             }
         }
     }
@@ -39,7 +39,7 @@ internal static unsafe class TileMatrices
             {
                 int skip = triangle ? row : 0;
                 float* left = tile + (row * Layout.TileStride) + skip;
-                TileProduct.MultiplyAdd<TSimd, TileRows>(
+                TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(
                     left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), add,
                     row == 0 && (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null);
             }
@@ -56,7 +56,7 @@ internal static unsafe class TileMatrices
             for (int column = 0; column < columns; column += strip)
             {
                 int depth = triangle ? Math.Min(rows, column + strip) : rows;
-                TileProduct.MultiplyAdd<TSimd, TileColumns>(
+                TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(
                     tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), add,
                     !triangle && (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null);
             }

@@ -22,11 +22,23 @@ internal unsafe struct PackedRows
     /// <summary>Rows.</summary>
     public int Count;
 
+    /// <summary>The caller's row that comes first; the rows before it come last.</summary>
+    public int First;
+
     /// <summary>Coordinates of a row.</summary>
     public int Dimension;
 
     /// <summary>Numbers in a panel.</summary>
     public readonly nint PanelSize => (nint)Layout.Packed(Dimension) * Layout.Pack;
+
+    /// <summary>The place of the caller's row 0: behind all others, but for <see cref="First"/> 0.</summary>
+    public readonly int Wrap => Count - First;
+
+    /// <summary>The caller's row at a place.</summary>
+    public readonly int Row(int place) => place < Wrap ? place + First : place - Wrap;
+
+    /// <summary>The first place from <paramref name="place"/> on, or <paramref name="end"/>, whose row does not follow the row before it.</summary>
+    public readonly int RunEnd(int place, int end) => place < Wrap ? Math.Min(end, Wrap) : end;
 
     /// <summary>The panel that holds <paramref name="row"/>, which begins one.</summary>
     public readonly float* Panel(int row) => Panels + (row / Layout.Pack * PanelSize);
@@ -49,7 +61,7 @@ internal static unsafe class RowPacking
     /// <summary>Packs up to 32 rows, from <paramref name="first"/> on, which begins a panel. Returns the first row that holds NaN or infinity, or -1.</summary>
     /// <param name="rows">Rows to pack, <paramref name="stride"/> apart.</param>
     /// <param name="stride">Numbers from one row to the next.</param>
-    /// <param name="kept">The row to take for each packed row, or null for all in order.</param>
+    /// <param name="kept">The row to take for each packed row, or null for all, in the order of <paramref name="packed"/>.</param>
     /// <param name="normalize">Whether to divide by the norm.</param>
     /// <param name="packed">Where to.</param>
     /// <param name="first">The first row to pack.</param>
@@ -67,7 +79,7 @@ internal static unsafe class RowPacking
         float** sources = stackalloc float*[Layout.Pack];
         for (int row = 0; row < count; row++)
         {
-            int source = kept == null ? first + row : kept[first + row];
+            int source = kept == null ? packed.Row(first + row) : kept[first + row];
             float* x = rows + (source * stride), rest = padded + (row * Layout.Pack);
             CopyPadded(x + whole, rest, dimension - whole);
             float sum = SumOfSquares<TSimd>(x, whole, rest, dimension > whole, lanes);

@@ -19,21 +19,17 @@ internal static unsafe class TileCopy
         }
     }
 
-    /// <summary>destination[32, rows] = source[rows, 32]^T, whose rows lie side by side, past the caches from where the destination's rows, whole vectors apart, are aligned.</summary>
+    /// <summary>destination[32, rows] = source[rows, 32]^T, past the caches. The source's rows lie side by side, as many as whole vectors hold; the destination's begin with a cache line.</summary>
     public static void StreamTransposed<TSimd>(float* source, int rows, float* destination, nint stride, float* scratch)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        int lead = Math.Min(rows, (int)(-(nint)destination / sizeof(float)) & (TSimd.Lanes - 1)), end = rows - ((rows - lead) % TSimd.Lanes);
-        Transposed(source, Layout.Pack, lead, Layout.Pack, destination, stride);
         for (int column = 0; column < Layout.Pack; column += TSimd.Lanes)
         {
-            for (int row = lead; row < end; row += TSimd.Lanes)
+            for (int row = 0; row < rows; row += TSimd.Lanes)
             {
                 Transposition.Square<TSimd, Streamed>(source + (row * Layout.Pack) + column, Layout.Pack, destination + (column * stride) + row, stride, scratch);
             }
         }
-
-        Transposed(source + (end * Layout.Pack), Layout.Pack, rows - end, Layout.Pack, destination + end, stride);
     }
 
     /// <summary>destination[columns, rows] = source[rows, columns]^T.</summary>

@@ -86,7 +86,7 @@ internal readonly struct Rows8 : IRowCount
 /// <summary>The one matrix product: every multiply-add of similarities and gradients is made here.</summary>
 internal static unsafe class TileProduct
 {
-    /// <summary>C[rows, 32] (+)= A[rows, depth] B[depth, 32].</summary>
+    /// <summary>C[rows, 32] (+)= A[rows, depth] B[depth, 32]. Where it goes past the caches, its rows begin with a cache line.</summary>
     /// <param name="left">A: element (r, k) at r RowStride + (k mod 32) DepthStride + (k / 32) leftJump.</param>
     /// <param name="leftJump">Numbers from one run of 32 steps to the next.</param>
     /// <param name="right">B: rows of 32, one after the other.</param>
@@ -98,18 +98,19 @@ internal static unsafe class TileProduct
     /// <param name="next">The right operand of the product that follows, to be asked for meanwhile; null for none.</param>
     /// <param name="copy">Receives C a second time, rows of 32 side by side; null for none.</param>
     /// <remarks>Each element is one chain of multiply-adds in the order of k, whatever the width of the vectors and the rows at once.</remarks>
-    public static void MultiplyAdd<TSimd, TLeft>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null, float* copy = null)
+    public static void MultiplyAdd<TSimd, TLeft, TStores>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null, float* copy = null)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
+        where TStores : struct, IStores
     {
         int tiles = rows / TSimd.TileRows, done = tiles * TSimd.TileRows;
         if (TSimd.TileRows == 8)
         {
-            Columns<TSimd, TLeft, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
+            Columns<TSimd, TLeft, TStores, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
         }
         else
         {
-            Columns<TSimd, TLeft, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
+            Columns<TSimd, TLeft, TStores, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
         }
 
         rows -= done;
@@ -118,7 +119,7 @@ internal static unsafe class TileProduct
         copy = copy == null ? null : copy + (done * Layout.Pack);
         if (rows >= 4)
         {
-            Columns<TSimd, TLeft, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
+            Columns<TSimd, TLeft, TStores, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
             rows -= 4;
             left += 4 * TLeft.RowStride;
             destination += 4 * stride;
@@ -127,7 +128,7 @@ internal static unsafe class TileProduct
 
         if (rows >= 2)
         {
-            Columns<TSimd, TLeft, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
+            Columns<TSimd, TLeft, TStores, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
             rows -= 2;
             left += 2 * TLeft.RowStride;
             destination += 2 * stride;
@@ -136,20 +137,21 @@ internal static unsafe class TileProduct
 
         if (rows >= 1)
         {
-            Columns<TSimd, TLeft, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
+            Columns<TSimd, TLeft, TStores, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
         }
     }
 
     /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Columns<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
+    private static void Columns<TSimd, TLeft, TStores, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
+        where TStores : struct, IStores
         where TRows : struct, IRowCount
     {
         for (int column = 0; column < Layout.Pack; column += 2 * TSimd.Lanes)
         {
-            RegisterTiles<TSimd, TLeft, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next, copy == null ? null : copy + column);
+            RegisterTiles<TSimd, TLeft, TStores, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next, copy == null ? null : copy + column);
             next = null;
         }
     }
@@ -158,9 +160,10 @@ internal static unsafe class TileProduct
     // per row and two multiply-adds per row. The rows are spelled out because only locals live in registers; those beyond TRows fold away. The
     // tiles follow each other in here, not in a loop of calls: a call's start and end cost 3 % of a depth of 128.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RegisterTiles<TSimd, TLeft, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
+    private static void RegisterTiles<TSimd, TLeft, TStores, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
         where TSimd : unmanaged, ISimd<TSimd>
         where TLeft : struct, ILeftOperand
+        where TStores : struct, IStores
         where TRows : struct, IRowCount
     {
         // The operand that follows is as large as this one: each tile asks for its share, spread over the sum, as many requests at once would hold up its own loads.
@@ -250,40 +253,40 @@ internal static unsafe class TileProduct
                 }
             }
 
-            Put(c00, c01, destination, add, copy, 0);
+            Put<TSimd, TStores>(c00, c01, destination, add, copy, 0);
             if (TRows.Count > 1)
             {
-                Put(c10, c11, destination + stride, add, copy, 1);
+                Put<TSimd, TStores>(c10, c11, destination + stride, add, copy, 1);
             }
 
             if (TRows.Count > 2)
             {
-                Put(c20, c21, destination + (2 * stride), add, copy, 2);
+                Put<TSimd, TStores>(c20, c21, destination + (2 * stride), add, copy, 2);
             }
 
             if (TRows.Count > 3)
             {
-                Put(c30, c31, destination + (3 * stride), add, copy, 3);
+                Put<TSimd, TStores>(c30, c31, destination + (3 * stride), add, copy, 3);
             }
 
             if (TRows.Count > 4)
             {
-                Put(c40, c41, destination + (4 * stride), add, copy, 4);
+                Put<TSimd, TStores>(c40, c41, destination + (4 * stride), add, copy, 4);
             }
 
             if (TRows.Count > 5)
             {
-                Put(c50, c51, destination + (5 * stride), add, copy, 5);
+                Put<TSimd, TStores>(c50, c51, destination + (5 * stride), add, copy, 5);
             }
 
             if (TRows.Count > 6)
             {
-                Put(c60, c61, destination + (6 * stride), add, copy, 6);
+                Put<TSimd, TStores>(c60, c61, destination + (6 * stride), add, copy, 6);
             }
 
             if (TRows.Count > 7)
             {
-                Put(c70, c71, destination + (7 * stride), add, copy, 7);
+                Put<TSimd, TStores>(c70, c71, destination + (7 * stride), add, copy, 7);
             }
 
             copy = copy == null ? null : copy + (TRows.Count * Layout.Pack);
@@ -291,8 +294,9 @@ internal static unsafe class TileProduct
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Put<TSimd>(TSimd first, TSimd second, float* destination, bool add, float* copy, int row)
+    private static void Put<TSimd, TStores>(TSimd first, TSimd second, float* destination, bool add, float* copy, int row)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TStores : struct, IStores
     {
         if (add)
         {
@@ -300,8 +304,8 @@ internal static unsafe class TileProduct
             second += TSimd.Load(destination + TSimd.Lanes);
         }
 
-        TSimd.Store(first, destination);
-        TSimd.Store(second, destination + TSimd.Lanes);
+        TStores.Store(first, destination);
+        TStores.Store(second, destination + TSimd.Lanes);
         if (copy != null)
         {
             TSimd.Store(first, copy + (row * Layout.Pack));

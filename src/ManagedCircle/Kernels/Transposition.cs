@@ -4,25 +4,6 @@ using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;
 
-/// <summary>How a kernel stores: a constant of it.</summary>
-internal interface IStores
-{
-    /// <summary>Whether past the caches, to aligned addresses.</summary>
-    static abstract bool Streams { get; }
-}
-
-/// <summary>Through the caches.</summary>
-internal readonly struct Cached : IStores
-{
-    public static bool Streams => false;
-}
-
-/// <summary>Past the caches: what is not read again soon need not go through them.</summary>
-internal readonly struct Streamed : IStores
-{
-    public static bool Streams => true;
-}
-
 /// <summary>Transposes squares of as many rows as a vector has lanes.</summary>
 internal static unsafe class Transposition
 {
@@ -78,20 +59,10 @@ internal static unsafe class Transposition
         where TSimd : unmanaged, ISimd<TSimd>
         where TStores : struct, IStores
     {
-        if (TStores.Streams)
-        {
-            TSimd.StoreStreaming(rows.A, to);
-            TSimd.StoreStreaming(rows.B, to + stride);
-            TSimd.StoreStreaming(rows.C, to + (2 * stride));
-            TSimd.StoreStreaming(rows.D, to + (3 * stride));
-        }
-        else
-        {
-            TSimd.Store(rows.A, to);
-            TSimd.Store(rows.B, to + stride);
-            TSimd.Store(rows.C, to + (2 * stride));
-            TSimd.Store(rows.D, to + (3 * stride));
-        }
+        TStores.Store(rows.A, to);
+        TStores.Store(rows.B, to + stride);
+        TStores.Store(rows.C, to + (2 * stride));
+        TStores.Store(rows.D, to + (3 * stride));
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -29,7 +29,7 @@ public sealed unsafe class TileProductTests
         {
             float[,] left = Integers(rows, Layout.Pack, seed: rows);
 
-            float[] product = Multiply(width, layout, left, identity, destination: null);
+            float[] product = Multiply(width, layout, left, identity);
 
             Assert.Equal(left.Cast<float>(), product);
         }
@@ -48,8 +48,10 @@ public sealed unsafe class TileProductTests
                 float[] before = [.. Integers(rows, Layout.Pack, seed: 3).Cast<float>()];
                 float[] product = PlainProduct(left, right);
 
-                Assert.Equal(product, Multiply(width, layout, left, right, destination: null));
+                Assert.Equal(product, Multiply(width, layout, left, right));
+                Assert.Equal(product, Multiply(width, layout, left, right, stream: true));
                 Assert.Equal(product.Zip(before, (x, y) => x + y), Multiply(width, layout, left, right, before));
+                Assert.Equal(product.Zip(before, (x, y) => x + y), Multiply(width, layout, left, right, before, stream: true));
             }
         }
     }
@@ -67,7 +69,7 @@ public sealed unsafe class TileProductTests
 
         float[] right = [.. Enumerable.Range(0, 100 * Layout.Pack).Select(_ => random.NextSingle() - 0.5f)];
 
-        Assert.Equal(Multiply(SimdWidth.Scalar, layout, left, right, destination: null), Multiply(width, layout, left, right, destination: null));
+        Assert.Equal(Multiply(SimdWidth.Scalar, layout, left, right), Multiply(width, layout, left, right));
     }
 
     [Theory]
@@ -76,11 +78,11 @@ public sealed unsafe class TileProductTests
     {
         using GuardedMemory nothing = new(0);
 
-        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, nothing.Start, Layout.Pack, rows: 0, add: true, copy: nothing.Start);
+        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, nothing.Start, Layout.Pack, rows: 0, add: true, stream: false, copy: nothing.Start);
     }
 
     /// <summary>The product, from operands that end at a guard page, into rows with canaries between them, and into a copy without.</summary>
-    private static float[] Multiply(SimdWidth width, LeftLayout layout, float[,] left, float[] right, float[]? destination)
+    private static float[] Multiply(SimdWidth width, LeftLayout layout, float[,] left, float[] right, float[]? destination = null, bool stream = false)
     {
         int rows = left.GetLength(0), depth = left.GetLength(1);
         (int rowStride, int depthStride, int jump) = layout switch
@@ -105,7 +107,7 @@ public sealed unsafe class TileProductTests
             destination.AsSpan(row * Layout.Pack, Layout.Pack).CopyTo(result.Numbers[(row * Layout.TileStride)..]);
         }
 
-        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, result.Start, Layout.TileStride, rows, add: destination is not null, copy.Start);
+        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, result.Start, Layout.TileStride, rows, add: destination is not null, stream, copy.Start);
 
         float[] product = new float[rows * Layout.Pack];
         for (int row = 0; row < rows; row++)

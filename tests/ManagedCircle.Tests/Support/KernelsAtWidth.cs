@@ -61,7 +61,7 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract (float Fraction, float Exponent) Base2(float value);
 
-    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy);
+    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, bool stream, float* copy);
 
     public abstract void StreamTransposed(float* source, int rows, float* destination, nint stride);
 
@@ -146,18 +146,31 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         return (First(fraction), First(exponent));
     }
 
-    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy)
+    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, bool stream, float* copy)
+    {
+        if (stream)
+        {
+            Multiply<Streamed>(layout, left, leftJump, right, depth, destination, stride, rows, add, copy);
+        }
+        else
+        {
+            Multiply<Cached>(layout, left, leftJump, right, depth, destination, stride, rows, add, copy);
+        }
+    }
+
+    private static void Multiply<TStores>(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy)
+        where TStores : struct, IStores
     {
         switch (layout)
         {
             case LeftLayout.Slices:
-                TileProduct.MultiplyAdd<TSimd, Slices>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, Slices, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
             case LeftLayout.TileRows:
-                TileProduct.MultiplyAdd<TSimd, TileRows>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, TileRows, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
             default:
-                TileProduct.MultiplyAdd<TSimd, TileColumns>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, TileColumns, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
                 break;
         }
     }
