@@ -73,8 +73,8 @@ internal static unsafe class RowPacking
         int dimension = packed.Dimension, whole = dimension / Layout.Pack * Layout.Pack;
         int count = Math.Min(Layout.Pack, packed.Count - first);
         int bad = -1;
-        float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + Transposition.Scratch + Layout.SumLanes];
-        float* padded = (float*)(((nuint)memory + 63) & ~(nuint)63), scratch = padded + (Layout.Pack * Layout.Pack), lanes = scratch;
+        float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + (2 * Layout.SumLanes)];
+        float* padded = (float*)(((nuint)memory + 63) & ~(nuint)63), lanes = padded + (Layout.Pack * Layout.Pack);
         float* shrinks = stackalloc float[Layout.Pack], inverses = stackalloc float[Layout.Pack];
         float** sources = stackalloc float*[Layout.Pack];
         for (int row = 0; row < count; row++)
@@ -124,7 +124,8 @@ internal static unsafe class RowPacking
 
             if (panel != null)
             {
-                Transpose<TSimd>(slice, count, panel + (start * Layout.Pack), scratch);
+                new Span<float>(slice + (count * Layout.Pack), (Layout.Pack - count) * Layout.Pack).Clear();
+                Transposition.Transpose<TSimd, Cached>(slice, Layout.Pack, Layout.Pack, Layout.Pack, panel + (start * Layout.Pack), Layout.Pack);
             }
         }
 
@@ -257,20 +258,5 @@ internal static unsafe class RowPacking
         }
 
         return Math.Sqrt(sum);
-    }
-
-    /// <summary>panel[k][row] = slice[row][k] for 32 x 32, with zeros for the rows beyond <paramref name="count"/>.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void Transpose<TSimd>(float* slice, int count, float* panel, float* scratch)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        new Span<float>(slice + (count * Layout.Pack), (Layout.Pack - count) * Layout.Pack).Clear();
-        for (int row = 0; row < Layout.Pack; row += TSimd.Lanes)
-        {
-            for (int k = 0; k < Layout.Pack; k += TSimd.Lanes)
-            {
-                Transposition.Square<TSimd, Cached>(slice + (row * Layout.Pack) + k, Layout.Pack, panel + (k * Layout.Pack) + row, Layout.Pack, scratch);
-            }
-        }
     }
 }

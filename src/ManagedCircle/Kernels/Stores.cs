@@ -19,6 +19,14 @@ internal readonly unsafe struct Cached : IStores
         where TSimd : unmanaged, ISimd<TSimd> => TSimd.Store(value, destination);
 }
 
+/// <summary>Through the caches, added to what is there.</summary>
+internal readonly unsafe struct Added : IStores
+{
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void Store<TSimd>(TSimd value, float* destination)
+        where TSimd : unmanaged, ISimd<TSimd> => TSimd.Store(TSimd.Load(destination) + value, destination);
+}
+
 /// <summary>Past the caches: what is not read again soon need not go through them.</summary>
 internal readonly unsafe struct Streamed : IStores
 {

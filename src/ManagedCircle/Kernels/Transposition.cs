@@ -1,95 +1,51 @@
 using System.Runtime.CompilerServices;
-using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;
 
-/// <summary>Transposes squares of as many rows as a vector has lanes.</summary>
+/// <summary>Transposes matrices.</summary>
 internal static unsafe class Transposition
 {
-    /// <summary>Numbers of scratch that a square needs.</summary>
-    public const int Scratch = Layout.SumLanes * Layout.SumLanes;
-
-    /// <summary>to[i, j] = from[j, i].</summary>
-    /// <remarks>
-    /// One step exchanges the elements (i, l) and (i + step, l - step) wherever i has the bit `step` clear and l has it set; after the steps 8, 4, 2
-    /// and 1, (i, l) and (l, i) have changed places. Between steps 4 and 2 the rows go through the scratch: all of them are more than the JIT inlines, and
-    /// what is read again must not wait for the destination's memory. Not inlined for the same reason.
-    /// </remarks>
+    /// <summary>to[columns, rows] = from[rows, columns]^T; where it goes past the caches, its rows begin with a cache line, and are whole lines.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static void Square<TSimd, TStores>(float* from, int fromStride, float* to, nint toStride, float* scratch)
+    public static void Transpose<TSimd, TStores>(float* from, nint fromStride, int rows, int columns, float* to, nint toStride)
         where TSimd : unmanaged, ISimd<TSimd>
         where TStores : struct, IStores
     {
-        if (TSimd.Lanes < 4)
+        int fours = columns & ~3, done = TSimd.Lanes < 4 ? 0 : Bands<TSimd, TStores>(from, fromStride, 0, rows, fours, to, toStride);
+        done = Bands<Simd128, TStores>(from, fromStride, done, rows, fours, to, toStride);
+        for (int column = 0; column < columns; column++)
         {
-            TSimd.Store(TSimd.Load(from), to);
-            return;
-        }
-
-        Four<TSimd> first = Four<TSimd>.Load(from, fromStride);
-        if (TSimd.Lanes == 4)
-        {
-            Store<TSimd, TStores>(ExchangeWithin(first), to, toStride);
-            return;
-        }
-
-        Four<TSimd> second = Four<TSimd>.Load(from + (4 * fromStride), fromStride);
-        if (TSimd.Lanes == 16)
-        {
-            Four<TSimd> third = Four<TSimd>.Load(from + (8 * fromStride), fromStride), fourth = Four<TSimd>.Load(from + (12 * fromStride), fromStride);
-            Exchange(ref first, ref third, 8);
-            Exchange(ref second, ref fourth, 8);
-            Exchange(ref third, ref fourth, 4);
-            third.Store(scratch + (8 * TSimd.Lanes), TSimd.Lanes);
-            fourth.Store(scratch + (12 * TSimd.Lanes), TSimd.Lanes);
-        }
-
-        Exchange(ref first, ref second, 4);
-        first.Store(scratch, TSimd.Lanes);
-        second.Store(scratch + (4 * TSimd.Lanes), TSimd.Lanes);
-        for (int row = 0; row < TSimd.Lanes; row += 4, to += 4 * toStride)
-        {
-            Store<TSimd, TStores>(ExchangeWithin(Four<TSimd>.Load(scratch + (row * TSimd.Lanes), TSimd.Lanes)), to, toStride);
+            for (int row = column < fours ? done : 0; row < rows; row++)
+            {
+                TStores.Store(SimdScalar.Load(from + (row * fromStride) + column), to + (column * toStride) + row);
+            }
         }
     }
 
+    // Bands of as many rows as a vector has lanes, four columns at a time. Vector a has the four numbers of rows 0, 4, 8 and 12, b those of rows 1, 5, 9 and 13,
+    // c and d of those that follow: of every four lanes of a, b, c and d, transposed, come the four columns. Returns the first row that is left.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Store<TSimd, TStores>(Four<TSimd> rows, float* to, nint stride)
+    private static int Bands<TSimd, TStores>(float* from, nint fromStride, int row, int rows, int columns, float* to, nint toStride)
         where TSimd : unmanaged, ISimd<TSimd>
         where TStores : struct, IStores
     {
-        TStores.Store(rows.A, to);
-        TStores.Store(rows.B, to + stride);
-        TStores.Store(rows.C, to + (2 * stride));
-        TStores.Store(rows.D, to + (3 * stride));
-    }
+        for (; row + TSimd.Lanes <= rows; row += TSimd.Lanes)
+        {
+            float* source = from + (row * fromStride), destination = to + row;
+            for (int column = 0; column < columns; column += 4, source += 4, destination += 4 * toStride)
+            {
+                TSimd a = TSimd.LoadFours(source, 4 * fromStride), b = TSimd.LoadFours(source + fromStride, 4 * fromStride);
+                TSimd c = TSimd.LoadFours(source + (2 * fromStride), 4 * fromStride), d = TSimd.LoadFours(source + (3 * fromStride), 4 * fromStride);
+                TSimd lowerOfAC = TSimd.InterleaveLower(a, c), upperOfAC = TSimd.InterleaveUpper(a, c);
+                TSimd lowerOfBD = TSimd.InterleaveLower(b, d), upperOfBD = TSimd.InterleaveUpper(b, d);
+                TStores.Store(TSimd.InterleaveLower(lowerOfAC, lowerOfBD), destination);
+                TStores.Store(TSimd.InterleaveUpper(lowerOfAC, lowerOfBD), destination + toStride);
+                TStores.Store(TSimd.InterleaveLower(upperOfAC, upperOfBD), destination + (2 * toStride));
+                TStores.Store(TSimd.InterleaveUpper(upperOfAC, upperOfBD), destination + (3 * toStride));
+            }
+        }
 
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Exchange<TSimd>(ref Four<TSimd> upper, ref Four<TSimd> lower, int step)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        TSimd mask = LanesWith<TSimd>(step);
-        Four<TSimd> swapped = Four<TSimd>.SwapLanes(upper, step);
-        upper = Four<TSimd>.Select(mask, Four<TSimd>.SwapLanes(lower, step), upper);
-        lower = Four<TSimd>.Select(mask, lower, swapped);
+        return row;
     }
-
-    // The steps 2 and 1, among four rows.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static Four<TSimd> ExchangeWithin<TSimd>(Four<TSimd> rows)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        TSimd two = LanesWith<TSimd>(2), one = LanesWith<TSimd>(1);
-        Four<TSimd> swapped = Four<TSimd>.SwapLanes(rows, 2);
-        rows = new(TSimd.Select(two, swapped.C, rows.A), TSimd.Select(two, swapped.D, rows.B), TSimd.Select(two, rows.C, swapped.A), TSimd.Select(two, rows.D, swapped.B));
-        swapped = Four<TSimd>.SwapLanes(rows, 1);
-        return new(TSimd.Select(one, swapped.B, rows.A), TSimd.Select(one, rows.B, swapped.A), TSimd.Select(one, swapped.D, rows.C), TSimd.Select(one, rows.D, swapped.C));
-    }
-
-    // The mask of the lanes whose index has a bit: 2^23 + index holds the index in its low bits, and the bit, shifted to the sign, spreads.
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TSimd LanesWith<TSimd>(int bit)
-        where TSimd : unmanaged, ISimd<TSimd> =>
-        TSimd.ShiftRightBits(TSimd.ShiftLeftBits(TSimd.Indices + TSimd.Broadcast(8388608f), 31 - int.Log2(bit)), 31);
 }

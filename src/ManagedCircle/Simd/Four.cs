@@ -143,10 +143,6 @@ internal readonly unsafe struct Four<TSimd>
     public static Four<TSimd> PowerOfTwo(Four<TSimd> exponent) => new(TSimd.PowerOfTwo(exponent.A), TSimd.PowerOfTwo(exponent.B), TSimd.PowerOfTwo(exponent.C), TSimd.PowerOfTwo(exponent.D));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Four<TSimd> SwapLanes(Four<TSimd> value, int step) =>
-        new(TSimd.SwapLanes(value.A, step), TSimd.SwapLanes(value.B, step), TSimd.SwapLanes(value.C, step), TSimd.SwapLanes(value.D, step));
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<TSimd> Select(TSimd mask, Four<TSimd> whereTrue, Four<TSimd> whereFalse) =>
         new(TSimd.Select(mask, whereTrue.A, whereFalse.A), TSimd.Select(mask, whereTrue.B, whereFalse.B), TSimd.Select(mask, whereTrue.C, whereFalse.C), TSimd.Select(mask, whereTrue.D, whereFalse.D));
 

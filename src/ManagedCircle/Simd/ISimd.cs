@@ -16,6 +16,15 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract TSelf Load(float* source);
 
+    /// <summary>Four numbers from each of several rows: lane 4 i + j is number j of row i. A vector of one lane holds the first.</summary>
+    static abstract TSelf LoadFours(float* source, nint stride);
+
+    /// <summary>Of a0 a1 a2 a3 and b0 b1 b2 b3, within every four lanes: a0 b0 a1 b1. A vector of one lane is left as it is.</summary>
+    static abstract TSelf InterleaveLower(TSelf left, TSelf right);
+
+    /// <summary>Of a0 a1 a2 a3 and b0 b1 b2 b3, within every four lanes: a2 b2 a3 b3. A vector of one lane is left as it is.</summary>
+    static abstract TSelf InterleaveUpper(TSelf left, TSelf right);
+
     static abstract void Store(TSelf value, float* destination);
 
     /// <summary>Stores past the caches, to an address aligned to the vector: for whole cache lines that nobody reads soon.</summary>
@@ -87,7 +96,4 @@ internal unsafe interface ISimd<TSelf>
 
     /// <summary>value * 2^exponent for whole exponents up to 127. Below -126 the result is at most 2^-126 |value|, and may be 0.</summary>
     static abstract TSelf Scale(TSelf value, TSelf exponent);
-
-    /// <summary>Exchanges lane i with lane i ^ step, for step 1, 2, 4 or 8.</summary>
-    static abstract TSelf SwapLanes(TSelf value, int step);
 }

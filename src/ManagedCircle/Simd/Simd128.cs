@@ -28,6 +28,15 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 Load(float* source) => new(Vector128.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 LoadFours(float* source, nint stride) => Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 InterleaveLower(Simd128 left, Simd128 right) => new(Interleave.Lower(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 InterleaveUpper(Simd128 left, Simd128 right) => new(Interleave.Upper(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Simd128 value, float* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -115,6 +124,7 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 Scale(Simd128 value, Simd128 exponent) =>
         new(value.value * ((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
+    /// <summary>Exchanges lane i with lane i ^ step, for step 1 or 2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 SwapLanes(Simd128 value, int step) => new(Vector128.ShuffleNative(value.value, Vector128<int>.Indices ^ Vector128.Create(step)));
 }

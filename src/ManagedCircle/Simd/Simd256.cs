@@ -22,6 +22,16 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
     public static Simd256 Load(float* source) => new(Vector256.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 LoadFours(float* source, nint stride) =>
+        new(Vector256.Create(Vector128.Load(source), Vector128.Load(source + stride)));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 InterleaveLower(Simd256 left, Simd256 right) => new(Interleave.Lower(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd256 InterleaveUpper(Simd256 left, Simd256 right) => new(Interleave.Upper(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Simd256 value, float* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -106,7 +116,4 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Scale(Simd256 value, Simd256 exponent) =>
         new(value.value * ((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 SwapLanes(Simd256 value, int step) => new(Vector256.ShuffleNative(value.value, Vector256<int>.Indices ^ Vector256.Create(step)));
 }

@@ -22,6 +22,18 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 Load(float* source) => new(Vector512.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 LoadFours(float* source, nint stride) =>
+        new(Vector512.Create(
+            Vector256.Create(Vector128.Load(source), Vector128.Load(source + stride)),
+            Vector256.Create(Vector128.Load(source + (2 * stride)), Vector128.Load(source + (3 * stride)))));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 InterleaveLower(Simd512 left, Simd512 right) => new(Interleave.Lower(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 InterleaveUpper(Simd512 left, Simd512 right) => new(Interleave.Upper(left.value, right.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(Simd512 value, float* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -106,7 +118,4 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Scale(Simd512 value, Simd512 exponent) =>
         Avx512F.IsSupported ? new(Avx512F.Scale(value.value, exponent.value)) : value * PowerOfTwo(exponent);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 SwapLanes(Simd512 value, int step) => new(Vector512.ShuffleNative(value.value, Vector512<int>.Indices ^ Vector512.Create(step)));
 }

@@ -20,6 +20,15 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
     public static SimdScalar Load(float* source) => new(*source);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar LoadFours(float* source, nint stride) => Load(source);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar InterleaveLower(SimdScalar left, SimdScalar right) => left;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar InterleaveUpper(SimdScalar left, SimdScalar right) => left;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(SimdScalar value, float* destination) => *destination = value.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -103,9 +112,6 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Scale(SimdScalar value, SimdScalar exponent) => value * PowerOfTwo(exponent);
-
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdScalar SwapLanes(SimdScalar value, int step) => value;
 
     private int Bits => BitConverter.SingleToInt32Bits(value);
 

@@ -21,6 +21,30 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     public static SimdT Load(float* source) => new(Vector.Load(source));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT LoadFours(float* source, nint stride) => Vector<float>.Count switch
+    {
+        16 => From(Simd512.LoadFours(source, stride)),
+        8 => From(Simd256.LoadFours(source, stride)),
+        _ => From(Simd128.LoadFours(source, stride)),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT InterleaveLower(SimdT left, SimdT right) => Vector<float>.Count switch
+    {
+        16 => From(Simd512.InterleaveLower(To<Simd512>(left), To<Simd512>(right))),
+        8 => From(Simd256.InterleaveLower(To<Simd256>(left), To<Simd256>(right))),
+        _ => From(Simd128.InterleaveLower(To<Simd128>(left), To<Simd128>(right))),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT InterleaveUpper(SimdT left, SimdT right) => Vector<float>.Count switch
+    {
+        16 => From(Simd512.InterleaveUpper(To<Simd512>(left), To<Simd512>(right))),
+        8 => From(Simd256.InterleaveUpper(To<Simd256>(left), To<Simd256>(right))),
+        _ => From(Simd128.InterleaveUpper(To<Simd128>(left), To<Simd128>(right))),
+    };
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static void Store(SimdT value, float* destination) => value.value.Store(destination);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -105,15 +129,11 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT Scale(SimdT value, SimdT exponent) => value * PowerOfTwo(exponent);
 
-    // Vector<T> has no shuffle: through memory. Only packing uses it.
-    public static SimdT SwapLanes(SimdT value, int step)
-    {
-        Vector<float> source = value.value, swapped = default;
-        for (int lane = 0; lane < Vector<float>.Count; lane++)
-        {
-            swapped = swapped.WithElement(lane, source[lane ^ step]);
-        }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static SimdT From<TSimd>(TSimd value)
+        where TSimd : unmanaged, ISimd<TSimd> => Unsafe.BitCast<TSimd, SimdT>(value);
 
-        return new(swapped);
-    }
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSimd To<TSimd>(SimdT value)
+        where TSimd : unmanaged, ISimd<TSimd> => Unsafe.BitCast<SimdT, TSimd>(value);
 }

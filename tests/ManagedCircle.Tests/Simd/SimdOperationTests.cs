@@ -8,7 +8,7 @@ namespace ManagedCircle.Tests.Simd;
 public sealed class SimdOperationTests
 {
     // What a lane holds after these depends on its place.
-    private static readonly string[] AcrossLanes = ["Indices", "SwapLanes1", "SwapLanes2", "SwapLanes4", "SwapLanes8"];
+    private static readonly string[] AcrossLanes = ["Indices", "InterleaveLower", "InterleaveUpper"];
 
     // These are promised for a range only, which has a test of its own.
     private static readonly string[] Partial = ["Max", "Min", "Scale", "PowerOfTwo"];
@@ -94,16 +94,19 @@ public sealed class SimdOperationTests
 
     [Theory]
     [MemberData(nameof(KernelsAtWidth.Widths), MemberType = typeof(KernelsAtWidth))]
-    public void Lanes_change_places_with_those_a_step_away(SimdWidth width)
+    public void Vectors_interleave_within_every_four_lanes(SimdWidth width)
     {
         KernelsAtWidth kernels = KernelsAtWidth.Of(width);
-        float[] lanes = [.. Enumerable.Range(0, kernels.Lanes).Select(lane => (float)lane)];
-        for (int step = 1; step < kernels.Lanes; step *= 2)
+        if (kernels.Lanes == 1)
         {
-            IEnumerable<float> expected = Enumerable.Range(0, kernels.Lanes).Select(lane => (float)(lane ^ step));
-
-            Assert.Equal(expected, kernels.Operate($"SwapLanes{step}", lanes, lanes, lanes));
+            return;
         }
+
+        float[] left = [.. Enumerable.Range(0, kernels.Lanes).Select(static lane => (float)lane)], right = [.. left.Select(static lane => -lane)];
+        IEnumerable<float> Half(int first) => Enumerable.Range(0, kernels.Lanes).Select(lane => (lane % 2 == 0 ? left : right)[(lane & ~3) + first + (lane % 4 / 2)]);
+
+        Assert.Equal(Half(first: 0), kernels.Operate("InterleaveLower", left, right, left));
+        Assert.Equal(Half(first: 2), kernels.Operate("InterleaveUpper", left, right, left));
     }
 
     [Theory]

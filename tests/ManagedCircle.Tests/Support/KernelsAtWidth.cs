@@ -63,7 +63,8 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, bool stream, float* copy);
 
-    public abstract void StreamTransposed(float* source, int rows, float* destination, nint stride);
+    public abstract void Transpose<TStores>(float* from, nint fromStride, int rows, int columns, float* to, nint toStride)
+        where TStores : struct, IStores;
 
     /// <inheritdoc cref="RowPacking.Pack"/>
     public abstract int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first);
@@ -108,10 +109,8 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         ["Scale"] = (x, y, _) => TSimd.Scale(x, y),
         ["PowerOfTwo"] = (x, _, _) => TSimd.PowerOfTwo(x),
         ["Indices"] = (_, _, _) => TSimd.Indices,
-        ["SwapLanes1"] = (x, _, _) => TSimd.SwapLanes(x, 1),
-        ["SwapLanes2"] = (x, _, _) => TSimd.SwapLanes(x, 2),
-        ["SwapLanes4"] = (x, _, _) => TSimd.SwapLanes(x, 4),
-        ["SwapLanes8"] = (x, _, _) => TSimd.SwapLanes(x, 8),
+        ["InterleaveLower"] = (x, y, _) => TSimd.InterleaveLower(x, y),
+        ["InterleaveUpper"] = (x, y, _) => TSimd.InterleaveUpper(x, y),
     };
 
     public override int Lanes => TSimd.Lanes;
@@ -175,11 +174,8 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         }
     }
 
-    public override void StreamTransposed(float* source, int rows, float* destination, nint stride)
-    {
-        float* scratch = stackalloc float[Transposition.Scratch];
-        TileCopy.StreamTransposed<TSimd>(source, rows, destination, stride, scratch);
-    }
+    public override void Transpose<TStores>(float* from, nint fromStride, int rows, int columns, float* to, nint toStride) =>
+        Transposition.Transpose<TSimd, TStores>(from, fromStride, rows, columns, to, toStride);
 
     public override int Pack(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first) =>
         RowPacking.Pack<TSimd>(rows, stride, kept, normalize, packed, first);
