@@ -251,12 +251,12 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     }
 
     // Where rows are whole cache lines apart, the columns can begin with one that begins a line of the matrix, and those before it come last. What goes past the
-    // caches has to be whole lines. Through them it gains 7 % with themselves, as rows follow the columns and are whole lines in the mirror; a product of two
-    // gains less than its last strip costs.
+    // caches has to be whole lines, which a register tile of 128-bit vectors does not hold. Through the caches it gains 7 % with themselves, as rows follow the
+    // columns and are whole lines in the mirror; a product of two gains less than its last strip costs.
     private void AlignColumns()
     {
         bool wholeLines = matrixStride % Prefetch.Line == 0 && (nuint)matrix % sizeof(float) == 0;
-        streamed = wholeLines && queries.Count * (long)matrixStride >= StreamedSize;
+        streamed = wholeLines && 2 * TSimd.Lanes >= Prefetch.Line && queries.Count * (long)matrixStride >= StreamedSize;
         int first = Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count);
         references.First = streamed || (self && wholeLines && references.Count >= Layout.Tile) ? first : 0;
         queries.First = self ? references.First : 0;
@@ -301,18 +301,18 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             Multiply<Cached>(row, rows, column, product, matrixStride, copy);
         }
 
-        // From a copy near at hand, and few rows of the mirror at a time, as the hardware foresees what comes next in a row.
-        const int Few = 8;
+        // From a copy near at hand, and four rows of the mirror at a time: the hardware foresees what comes next in a row, and a line is complete before many others
+        // have begun, without which it would go to memory in parts.
         float* mirror = At(column, row);
-        for (int i = 0; i < Layout.Pack && mirrored > 0; i += Few, copy += Few, mirror += Few * matrixStride)
+        for (int i = 0; i < Layout.Pack && mirrored > 0; i += 4, copy += 4, mirror += 4 * matrixStride)
         {
             if (streamed)
             {
-                Transposition.Transpose<TSimd, Streamed>(copy, Layout.Pack, mirrored, Few, mirror, matrixStride);
+                Transposition.Transpose<TSimd, Streamed>(copy, Layout.Pack, mirrored, 4, mirror, matrixStride);
             }
             else
             {
-                Transposition.Transpose<TSimd, Cached>(copy, Layout.Pack, mirrored, Few, mirror, matrixStride);
+                Transposition.Transpose<TSimd, Cached>(copy, Layout.Pack, mirrored, 4, mirror, matrixStride);
             }
         }
     }
