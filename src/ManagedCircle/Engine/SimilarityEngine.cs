@@ -81,7 +81,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private readonly Action<int> forward, backward, unitRows;
 
     // The call under way.
-    private bool self, normalize, streamed;
+    private bool self, normalize, aligned, streamed;
     private float* queryRows, referenceRows, matrix, queryDestination, referenceDestination;
     private nint queryStride, referenceStride, matrixStride;
     private PackedRows queries, references;
@@ -257,8 +257,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     {
         bool wholeLines = matrixStride % Prefetch.Line == 0 && (nuint)matrix % sizeof(float) == 0;
         streamed = wholeLines && 2 * TSimd.Lanes >= Prefetch.Line && queries.Count * (long)matrixStride >= StreamedSize;
-        int first = Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count);
-        references.First = streamed || (self && wholeLines && references.Count >= Layout.Tile) ? first : 0;
+        aligned = streamed || (wholeLines && self && references.Count >= Layout.Tile);
+        references.First = aligned ? Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count) : 0;
         queries.First = self ? references.First : 0;
     }
 
@@ -291,7 +291,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     private void WriteStrip(int row, int rows, int mirrored, int column, float* strip)
     {
-        float* product = At(row, column), copy = mirrored > 0 ? strip : null;
+        float* product = At(row, column), mirror = At(column, row), copy = aligned && mirrored > 0 ? strip : null;
         if (streamed && queries.Dimension <= Depth)
         {
             Multiply<Streamed>(row, rows, column, product, matrixStride, copy);
@@ -301,18 +301,32 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             Multiply<Cached>(row, rows, column, product, matrixStride, copy);
         }
 
-        // From a copy near at hand, and four rows of the mirror at a time: the hardware foresees what comes next in a row, and a line is complete before many others
-        // have begun, without which it would go to memory in parts.
-        float* mirror = At(column, row);
-        for (int i = 0; i < Layout.Pack && mirrored > 0; i += 4, copy += 4, mirror += 4 * matrixStride)
+        if (copy != null)
+        {
+            MirrorLines(copy, mirrored, mirror);
+        }
+        else if (mirrored > 0)
+        {
+            // Row by row, as a store into two lines costs two.
+            float* transposed = strip + (Layout.Tile * Layout.Pack);
+            Transposition.Transpose<TSimd, Cached>(product, matrixStride, mirrored, Layout.Pack, transposed, Layout.TileStride);
+            TileCopy.Rows(transposed, Layout.TileStride, Layout.Pack, mirrored, mirror, matrixStride);
+        }
+    }
+
+    // From a copy of the product, as rows a power of two apart would not stay in the L1 cache. Four rows of the mirror at a time: the hardware foresees what comes next
+    // in a row, and past the caches a line is complete before many others have begun, without which it would go to memory in parts.
+    private void MirrorLines(float* copy, int rows, float* mirror)
+    {
+        for (int column = 0; column < Layout.Pack; column += 4, mirror += 4 * matrixStride)
         {
             if (streamed)
             {
-                Transposition.Transpose<TSimd, Streamed>(copy, Layout.Pack, mirrored, 4, mirror, matrixStride);
+                Transposition.Transpose<TSimd, Streamed>(copy + column, Layout.Pack, rows, 4, mirror, matrixStride);
             }
             else
             {
-                Transposition.Transpose<TSimd, Cached>(copy, Layout.Pack, mirrored, 4, mirror, matrixStride);
+                Transposition.Transpose<TSimd, Cached>(copy + column, Layout.Pack, rows, 4, mirror, matrixStride);
             }
         }
     }

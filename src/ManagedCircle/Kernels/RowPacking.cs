@@ -31,7 +31,7 @@ internal unsafe struct PackedRows
     /// <summary>Numbers in a panel.</summary>
     public readonly nint PanelSize => (nint)Layout.Packed(Dimension) * Layout.Pack;
 
-    /// <summary>The place of the caller's row 0: behind all others, but for <see cref="First"/> 0.</summary>
+    /// <summary>Places from <see cref="First"/> on to the caller's last row; the rows before <see cref="First"/> have those behind.</summary>
     public readonly int Wrap => Count - First;
 
     /// <summary>The caller's row at a place.</summary>
