@@ -17,6 +17,10 @@ namespace ManagedCircle;
 /// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. Results are
 /// the same bits for any number of threads and, where the hardware fuses multiply and add, any width of vectors.
 /// </para>
+/// <para>
+/// A matrix of 8 MB or more is written past the caches, in whole cache lines, where its rows are whole lines apart: a destination stride that is a multiple of 16
+/// makes it a third faster, or more.
+/// </para>
 /// </remarks>
 public sealed class CosineSimilarity : IDisposable
 {

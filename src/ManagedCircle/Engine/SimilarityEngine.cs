@@ -252,7 +252,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     // Where rows are whole cache lines apart, the columns can begin with one that begins a line of the matrix, and those before it come last. What goes past the
     // caches has to be whole lines, which a register tile of 128-bit vectors does not hold. Through the caches it gains 7 % with themselves, as rows follow the
-    // columns and are whole lines in the mirror; a product of two gains less than its last strip costs.
+    // columns and are whole lines in the mirror; a product of two gains less than its last strip costs. What went past the caches is in memory before others hear
+    // of it: every worker has asked for one more unit by then, interlocked.
     private void AlignColumns()
     {
         bool wholeLines = matrixStride % Prefetch.Line == 0 && (nuint)matrix % sizeof(float) == 0;
