@@ -18,8 +18,8 @@ namespace ManagedCircle;
 /// the same bits for any number of threads and, where the hardware fuses multiply and add, any width of vectors.
 /// </para>
 /// <para>
-/// A matrix of 8 MB or more is written past the caches, in whole cache lines, where its rows are whole lines apart: a destination stride that is a multiple of 16
-/// makes it a third faster, or more.
+/// A matrix of 8 MB or more is written past the caches, as whole cache lines: fastest, by a fifth and up to a half, where its rows are whole lines apart, a
+/// destination stride that is a multiple of 16.
 /// </para>
 /// </remarks>
 public sealed class CosineSimilarity : IDisposable

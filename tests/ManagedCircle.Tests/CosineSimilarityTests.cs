@@ -56,7 +56,11 @@ public sealed class CosineSimilarityTests
     [InlineData(1442, 1442, 1456, 3, true)]
     [InlineData(1500, 1500, 1500, 3, true)]
     [InlineData(1460, 1460, 1472, 520, true)]
+    [InlineData(1500, 1501, 1501, 3, false)]
+    [InlineData(1460, 1460, 1468, 520, false)]
     [InlineData(140_000, 9, 16, 3, false)]
+    [InlineData(140_000, 9, 17, 3, false)]
+    [InlineData(700_000, 1, 3, 3, false)]
     [InlineData(33, 65_000, 65_008, 3, false)]
     public void A_matrix_begins_anywhere_in_memory_and_nothing_beside_it_is_written(int queries, int references, int stride, int dimension, bool self)
     {

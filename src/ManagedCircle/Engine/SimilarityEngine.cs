@@ -250,21 +250,22 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);
     }
 
-    // Where rows are whole cache lines apart, the columns can begin with one that begins a line of the matrix, and those before it come last. What goes past the
-    // caches has to be whole lines, which a register tile of 128-bit vectors does not hold. Through the caches it gains 7 % with themselves, as rows follow the
-    // columns and are whole lines in the mirror; a product of two gains less than its last strip costs. What went past the caches is in memory before others hear
-    // of it: every worker has asked for one more unit by then, interlocked.
+    // Where rows are whole cache lines apart, the columns can begin with one that begins a line of the matrix, and those before it come last. Strips are whole lines
+    // then, and can go past the caches straight from the registers, but for those of 128-bit vectors, whose register tile is half a line. Through the caches it gains
+    // 7 % with themselves, as rows follow the columns and are whole lines in the mirror; a product of two gains less than its last strip costs.
+    // What went past the caches is in memory before others hear of it: every worker has asked for one more unit by then, interlocked.
     private void AlignColumns()
     {
-        bool wholeLines = matrixStride % Prefetch.Line == 0 && (nuint)matrix % sizeof(float) == 0;
-        streamed = wholeLines && 2 * TSimd.Lanes >= Prefetch.Line && queries.Count * (long)matrixStride >= StreamedSize;
-        aligned = streamed || (wholeLines && self && references.Count >= Layout.Tile);
+        bool wholeLines = matrixStride % Prefetch.Line == 0, large = queries.Count * (long)matrixStride >= StreamedSize;
+        bool wholeNumbers = (nuint)matrix % sizeof(float) == 0;
+        streamed = large && wholeNumbers && 2 * TSimd.Lanes >= Prefetch.Line && (wholeLines || !self);
+        aligned = wholeLines && wholeNumbers && (streamed || (self && references.Count >= Layout.Tile));
         references.First = aligned ? Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count) : 0;
         queries.First = self ? references.First : 0;
     }
 
-    // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix: through a tile in the L2
-    // cache, and copied from there, it takes 5 to 20 % longer. With themselves, rows meet only the strips that reach above the diagonal, and each strip is
+    // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix, but where that is large and its
+    // rows begin anywhere: through a tile in the L2 cache, and copied from there, it takes 5 to 20 % longer. With themselves, rows meet only the strips that reach above the diagonal, and each strip is
     // written a second time, transposed. Blocks of rows follow each other under one tile's columns, whose panels stay in the L2 cache.
     private void Forward(int worker)
     {
@@ -275,6 +276,12 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         {
             int row = (int)(step % rowBlocks) * block, end = Math.Min(row + block, queries.Count);
             int column = (int)(step / rowBlocks) * Layout.Tile, endColumn = Math.Min(column + Layout.Tile, references.Count);
+            if (streamed && !aligned)
+            {
+                StreamTile(row, end - row, column, endColumn - column, strip);
+                continue;
+            }
+
             for (column = self ? Math.Max(column, row) : column; column < endColumn; column += Layout.Pack)
             {
                 int rows = (self ? Math.Min(end, column + Layout.Pack) : end) - row, mirrored = self ? Math.Max(0, Math.Min(end, column) - row) : 0;
@@ -288,6 +295,16 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
                 }
             }
         }
+    }
+
+    private void StreamTile(int row, int rows, int column, int columns, float* tile)
+    {
+        for (int strip = 0; strip < columns; strip += Layout.Pack)
+        {
+            Multiply<Cached>(row, rows, column + strip, tile + strip, Layout.TileStride, copy: null);
+        }
+
+        TileCopy.StreamRows<TSimd>(tile, Layout.TileStride, rows, columns, At(row, column), matrixStride);
     }
 
     private void WriteStrip(int row, int rows, int mirrored, int column, float* strip)
