@@ -264,9 +264,9 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         queries.First = self ? references.First : 0;
     }
 
-    // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix, but where that is large and its
-    // rows begin anywhere: through a tile in the L2 cache, and copied from there, it takes 5 to 20 % longer. With themselves, rows meet only the strips that reach above the diagonal, and each strip is
-    // written a second time, transposed. Blocks of rows follow each other under one tile's columns, whose panels stay in the L2 cache.
+    // A unit is a block of rows by a tile's columns, strip by strip of 32. The product is written straight into the caller's matrix: through a tile in the L2 cache,
+    // and copied from there, it takes 5 to 20 % longer, but where copying is what gets it past the caches. With themselves, rows meet only the strips that reach above
+    // the diagonal, and each strip is written a second time, transposed. Blocks of rows follow each other under one tile's columns, whose panels stay in the L2 cache.
     private void Forward(int worker)
     {
         Pack(worker);
@@ -297,6 +297,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         }
     }
 
+    // Rows that begin anywhere: long ones, as each costs two lines that others share.
     private void StreamTile(int row, int rows, int column, int columns, float* tile)
     {
         for (int strip = 0; strip < columns; strip += Layout.Pack)
