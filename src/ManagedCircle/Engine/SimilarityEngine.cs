@@ -154,7 +154,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         nint queryPanels = self && !gradients ? PanelsSize(queryCount, dimension) : 0, referencePanels = gradients ? 0 : PanelsSize(referenceCount, dimension);
         nint queryGradients = queryDestination == null ? 0 : querySlices, referenceGradients = referenceDestination == null ? 0 : referenceSlices;
         nint norms = Layout.Packed(queryCount) + Layout.Packed(referenceCount);
-        scratchSize = Math.Max(Layout.Tile * Layout.TileStride, PackedSize(dimension));
+        scratchSize = Layout.Tile * Layout.TileStride;
         nint operands = querySlices + referenceSlices + queryPanels + referencePanels + norms;
         workspace.Reset(Workspace.SizeOf<float>(operands + queryGradients + referenceGradients + (scratchSize * workers)));
         queries = TakePacked(queryCount, dimension, querySlices, queryPanels);
@@ -237,14 +237,13 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         Turns.Wait(ref packedPanels, panels);
     }
 
-    // Slices, from which panels are made, stay in the scratch where they are not needed: written there panel after panel, they cost no traffic beyond the
-    // L2 cache.
+    // Slices, from which panels are made, are written over each other in the scratch where they are not needed, and so stay in the L1 cache.
     private void Pack(float* rows, nint stride, PackedRows packed, int first, float* memory)
     {
         if (packed.Slices == null)
         {
             packed.Slices = memory - ((nint)first * Layout.Pack);
-            packed.SliceStride = SliceStride(Layout.Pack);
+            packed.SliceStride = 0;
         }
 
         RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);

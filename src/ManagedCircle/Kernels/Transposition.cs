@@ -14,7 +14,7 @@ internal static unsafe class Transposition
     {
         int fours = columns & ~3, done = TSimd.Lanes < 4 ? 0 : Bands<TSimd, TStores>(from, fromStride, 0, rows, fours, to, toStride);
         done = Bands<Simd128, TStores>(from, fromStride, done, rows, fours, to, toStride);
-        for (int column = 0; column < columns; column++)
+        for (int column = done == rows ? fours : 0; column < columns; column++)
         {
             for (int row = column < fours ? done : 0; row < rows; row++)
             {
