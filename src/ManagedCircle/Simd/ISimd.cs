@@ -94,6 +94,6 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>2^exponent for whole exponents up to 127, and 0 for those below -126.</summary>
     static abstract TSelf PowerOfTwo(TSelf exponent);
 
-    /// <summary>value * 2^exponent for whole exponents up to 127. Below -126 the result is at most 2^-126 |value|, and may be 0.</summary>
+    /// <summary>value * 2^exponent for whole exponents from -125 to 127. Below, the result is at most 2^-125 |value|, and may be 0.</summary>
     static abstract TSelf Scale(TSelf value, TSelf exponent);
 }

@@ -9,5 +9,8 @@ internal static class PowersOfTwo
 {
     public const float Lowest = -127f;
 
+    /// <summary>Scales every number from 1/2 on to a normal one.</summary>
+    public const float LowestNormal = -125f;
+
     public const float Bias = 12582912f + 127f;
 }

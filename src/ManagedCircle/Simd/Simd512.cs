@@ -126,7 +126,10 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 PowerOfTwo(Simd512 exponent) =>
         new(((Vector512.MaxNative(exponent.value, Vector512.Create(PowersOfTwo.Lowest)) + Vector512.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
+    // A subnormal result would take some processors a hundred cycles and more.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Scale(Simd512 value, Simd512 exponent) =>
-        Avx512F.IsSupported ? new(Avx512F.Scale(value.value, exponent.value)) : value * PowerOfTwo(exponent);
+        Avx512F.IsSupported
+            ? new(Avx512F.Scale(value.value, Vector512.MaxNative(exponent.value, Vector512.Create(PowersOfTwo.LowestNormal))))
+            : value * PowerOfTwo(exponent);
 }
