@@ -21,6 +21,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         bool fit = LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References);
         int table = fit ? 0 : LabelCodes.TableSize(queryCount + referenceCount);
+        int orderSize = LabelOrder.ScratchSize(Math.Max(call.Queries.Count, self ? 0 : call.References.Count));
         (nint querySlices, nint referenceSlices) = (SliceStride(queryCount) * Slices(dimension), SliceStride(referenceCount) * Slices(dimension));
         (nint queryPanels, nint referencePanels) = (PanelSize(queryCount, dimension), PanelSize(referenceCount, dimension));
         (nint perQuery, nint perReference) = (Layout.Packed(queryCount) + Layout.Tile, Layout.Packed(referenceCount) + Layout.Tile);
@@ -30,7 +31,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         nuint need = Workspace.SizeOf<float>(queryPanels) + Workspace.SizeOf<float>(referencePanels) + Workspace.SizeOf<float>(querySlices) + Workspace.SizeOf<float>(referenceSlices)
             + (queryGradients ? Workspace.SizeOf<float>(querySlices) : 0) + (referenceGradients ? Workspace.SizeOf<float>(referenceSlices) : 0)
             + (9 * Workspace.SizeOf<float>(perQuery)) + (2 * Workspace.SizeOf<int>(perQuery)) + Workspace.SizeOf<float>(perReference) + (2 * Workspace.SizeOf<int>(perReference))
-            + Workspace.SizeOf<int>(rowBlocks) + Workspace.SizeOf<int>(columnBlocks) + Workspace.SizeOf<long>(table) + Workspace.SizeOf<float>(scratchSize * workers);
+            + Workspace.SizeOf<int>(rowBlocks) + Workspace.SizeOf<int>(columnBlocks) + Workspace.SizeOf<long>(table) + Workspace.SizeOf<int>(orderSize)
+            + Workspace.SizeOf<float>(scratchSize * workers);
 
         // Between the passes the tiles of similarities stay if all of them fit beside the rest.
         nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
@@ -65,22 +67,18 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         Span<long> codes = new(workspace.Take<long>(table), table);
         codes.Clear();
-        keptQueries = Keep(call.Queries, queryCount, workspace.Take<int>(perQuery));
+        int* order = workspace.Take<int>(orderSize);
         queryLabels = workspace.Take<int>(perQuery);
-        LabelCodes.Write(call.Queries, keptQueries, queryCount, codes, queryLabels);
-        if (self)
+        keptQueries = Keep(call.Queries, queryCount, codes, queryLabels, workspace.Take<int>(perQuery), order);
+        keptReferences = keptQueries;
+        referenceLabels = queryLabels;
+        if (!self)
         {
-            keptReferences = keptQueries;
-            referenceLabels = queryLabels;
-        }
-        else
-        {
-            keptReferences = Keep(call.References, referenceCount, workspace.Take<int>(perReference));
             referenceLabels = workspace.Take<int>(perReference);
-            LabelCodes.Write(call.References, keptReferences, referenceCount, codes, referenceLabels);
+            keptReferences = Keep(call.References, referenceCount, codes, referenceLabels, workspace.Take<int>(perReference), order);
         }
 
-        excluded = Excluded(call);
+        excluded = Excluded(call, order);
         (givenQueries, givenReferences, upstreamCount) = (call.Queries.Count, call.References.Count, call.Terms.Upstream.Length);
         (badQuery, badReference, finishing, finished) = (int.MaxValue, int.MaxValue, 0, false);
         (nextPanel, packedPanels, nextForward, doneForward, nextBackward) = (0, 0, 0, 0, 0);
@@ -110,14 +108,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         return count;
     }
 
-    private int* Keep(EmbeddingBatch batch, int count, int* rows)
+    // The rows that take part, label by label, and their labels' codes; null where that is all rows in their order.
+    private int* Keep(EmbeddingBatch batch, int count, Span<long> codes, int* labels, int* rows, int* order)
     {
-        if (count == batch.Count)
-        {
-            return null;
-        }
-
-        for (int row = 0, to = 0; row < batch.Count; row++)
+        int* remaining = count == batch.Count ? null : rows;
+        for (int row = 0, to = 0; remaining != null && row < batch.Count; row++)
         {
             if (batch.Label(row) != options.IgnoreLabel)
             {
@@ -125,17 +120,27 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             }
         }
 
-        return rows;
+        LabelCodes.Write(batch, remaining, count, codes, labels);
+        return LabelOrder.Of(labels, remaining, count, rows, order);
     }
 
     // The packed reference that each packed query is not compared with, -1 for none; null where there is none for any. A removed diagonal removes
     // positives only.
-    private int* Excluded(in LossCall call)
+    private int* Excluded(in LossCall call, int* places)
     {
         ReadOnlySpan<int> given = call.Terms.ExcludedReferences;
         if (self || (given.IsEmpty && options.ReferenceDiagonal == DiagonalPairs.Kept))
         {
             return null;
+        }
+
+        if (keptReferences != null)
+        {
+            new Span<int>(places, call.References.Count).Fill(-1);
+            for (int place = 0; place < references.Count; place++)
+            {
+                places[keptReferences[place]] = place;
+            }
         }
 
         // A batch against itself keeps self-similarities here; references leave the room free.
@@ -145,9 +150,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             int row = keptQueries == null ? query : keptQueries[query];
             int reference = given.IsEmpty ? row : given[row];
             bool matters = !given.IsEmpty || (row < call.References.Count && call.References.Label(row) == call.Queries.Label(row));
-            result[query] = !matters ? -1
-                : keptReferences == null || reference < 0 ? reference
-                : new ReadOnlySpan<int>(keptReferences, references.Count).BinarySearch(reference);
+            result[query] = !matters ? -1 : keptReferences == null || reference < 0 ? reference : places[reference];
         }
 
         return result;

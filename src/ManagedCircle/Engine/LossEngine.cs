@@ -29,7 +29,7 @@ internal ref struct LossCall
 /// <summary>How a batch flows from rows to losses and gradients.</summary>
 /// <remarks>
 /// Four steps, shared by the workers but for the third, each of which begins when the one before is complete, not when every worker is there:
-/// <b>pack</b> the unit rows; walk the tiles <b>forward</b>, from similarities to each query's running
+/// <b>pack</b> the unit rows, label by label; walk the tiles <b>forward</b>, from similarities to each query's running
 /// sums; <b>finish</b> each query, from sums to loss and coefficients; walk the tiles <b>backward</b>, from similarities (kept, or computed again) to
 /// dL/ds, to dL/du and, with a block's last tile, through the normalisation into the caller's gradient. A matrix of all similarities never exists,
 /// unless it fits the workspace.

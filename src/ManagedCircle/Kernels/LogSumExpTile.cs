@@ -57,7 +57,7 @@ internal readonly struct RowEnd : IPairEnds
 /// <remarks>
 /// A sum is kept as sum * 2^exponent with the largest exponent of its terms, so no gamma overflows it and rescaling it is exact. A row has 16
 /// such sums side by side, whatever the vectors' width, and they are added up in one order. A column takes four rows at a time.
-/// Most vectors hold no positive pair, so one comparison of labels chooses the short way.
+/// Most vectors hold no positive pair, as rows come label by label, so one comparison of labels chooses the short way.
 /// </remarks>
 internal static unsafe class LogSumExpTile
 {

@@ -87,7 +87,7 @@ internal static unsafe class RowPacking
             if (!(sum >= SafeLow && sum <= SafeHigh))
             {
                 norm = NormInDouble(x, dimension);
-                bad = double.IsFinite(norm) || bad >= 0 ? bad : source;
+                bad = double.IsFinite(norm) || (uint)bad < (uint)source ? bad : source;
             }
             else if (normalize)
             {

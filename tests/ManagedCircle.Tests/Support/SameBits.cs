@@ -8,10 +8,10 @@ namespace ManagedCircle.Tests.Support;
 public static class SameBits
 {
     /// <summary>The hash where the hardware fuses multiply and add. <c>tools/update-same-bits.sh</c> writes it anew after a change of the order of sums.</summary>
-    public const string Fused = "8b96ec4ed37552b5";
+    public const string Fused = "d3c64159e12da727";
 
     /// <summary>The hash where a multiply-add is a product, rounded, and a sum.</summary>
-    public const string Unfused = "a656904557e4edf5";
+    public const string Unfused = "d8ca1e693fc899ad";
 
     /// <summary>The hash of this process.</summary>
     public static string Expected => Fuses ? Fused : Unfused;
