@@ -169,7 +169,7 @@ internal static unsafe class PairGradientTile
                 both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columns.NegativeExponents + column)), TSimd.Load(columns.NegativeSums + column), both);
             }
 
-            (slope * both).Store(destination + column, Layout.TileStride);
+            QueryFinish.Lowered(slope * both).Store(destination + column, Layout.TileStride);
         }
 
         return column;
@@ -195,7 +195,7 @@ internal static unsafe class PairGradientTile
             value = Four<TSimd>.MultiplyAdd(coefficient, Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent), value);
         }
 
-        value = value * (mixed.Term * mixed.Slope) & (positive | mixed.Negative);
+        value = QueryFinish.Lowered(value * (mixed.Term * mixed.Slope)) & (positive | mixed.Negative);
         value.Store(destination + (row * Layout.TileStride) + column, Layout.TileStride);
     }
 }

@@ -101,7 +101,7 @@ internal static unsafe class PairRow
             Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out Four<TSimd> slope);
             Four<TSimd> power = Four<TSimd>.PowerOfTwo(exponent + Four<TSimd>.Select(positive, positiveExponent, negativeExponent));
             Four<TSimd> value = Four<TSimd>.Select(positive, ofPositives, ofNegatives) * power * (term * slope);
-            (value & (positive | negative)).Store(destination + start, TSimd.Lanes);
+            (QueryFinish.Lowered(value) & (positive | negative)).Store(destination + start, TSimd.Lanes);
         }
     }
 

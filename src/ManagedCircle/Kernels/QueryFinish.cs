@@ -14,6 +14,10 @@ internal static unsafe class QueryFinish
 {
     private const float NaturalLogOf2 = 0.693147181f;
 
+    // A subnormal number takes some processors a hundred cycles and more, and of pairs far from the hardest one many have such a gradient. Coefficients are
+    // kept so much larger that m 2^(n + e) times a slope is a normal number, where it is not 0; and what would be subnormal at the end is made 0.
+    private const float LiftExponent = 24, Lift = 1 << 24, SmallestNormal = 1.17549435e-38f;
+
     /// <summary>Writes the loss of each query, and turns its sums into coefficients: sigmoid / sum as m 2^e.</summary>
     /// <param name="sums">Sums of e^logit; become m (in the sums' place) and e. A query without positives or negatives gets m = 0 and the empty exponent.</param>
     /// <param name="count">Queries; memory is read and written up to a whole vector.</param>
@@ -60,7 +64,7 @@ internal static unsafe class QueryFinish
         }
     }
 
-    /// <summary>Multiplies the coefficients by a number, and by one more for each query; those of negatives in the narrow form become m 2^e with its exponent.</summary>
+    /// <summary>Multiplies the coefficients by a number, and by one more for each query, and lifts them; those of negatives in the narrow form become m 2^e with its exponent, which alone is lifted.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Scale<TSimd>(in RunningSums coefficients, int count, in PairTerms terms, float factor, float* factors)
         where TSimd : unmanaged, ISimd<TSimd>
@@ -73,17 +77,32 @@ internal static unsafe class QueryFinish
                 scale *= TSimd.Load(factors + i);
             }
 
-            TSimd.Store(TSimd.Load(coefficients.PositiveSums + i) * scale, coefficients.PositiveSums + i);
-            TSimd negative = TSimd.Load(coefficients.NegativeSums + i) * scale;
+            TSimd lifted = scale * TSimd.Broadcast(Lift);
+            TSimd.Store(TSimd.Load(coefficients.PositiveSums + i) * lifted, coefficients.PositiveSums + i);
+            TSimd negative = TSimd.Load(coefficients.NegativeSums + i);
             if (terms.Narrow)
             {
                 TSimd exponent = TSimd.Broadcast(terms.NegativeExponent);
-                negative *= TSimd.PowerOfTwo(TSimd.Load(coefficients.NegativeExponents + i) + exponent);
-                TSimd.Store(default(TSimd) - exponent, coefficients.NegativeExponents + i);
+                negative *= scale * TSimd.PowerOfTwo(TSimd.Load(coefficients.NegativeExponents + i) + exponent);
+                TSimd.Store(TSimd.Broadcast(LiftExponent) - exponent, coefficients.NegativeExponents + i);
+            }
+            else
+            {
+                negative *= lifted;
             }
 
             TSimd.Store(negative, coefficients.NegativeSums + i);
         }
+    }
+
+    /// <summary>The gradients that lifted coefficients gave, as they are; 0 for those that would be subnormal.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<TSimd> Lowered<TSimd>(Four<TSimd> gradient)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd sign = TSimd.Broadcast(-0f);
+        Four<TSimd> small = Four<TSimd>.LessThan(TSimd.Broadcast(-Lift * SmallestNormal), gradient | new Four<TSimd>(sign, sign, sign, sign));
+        return Four<TSimd>.AndNot(gradient, small) * TSimd.Broadcast(1 / Lift);
     }
 
     /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times. Memory is read and written up to four whole vectors.</summary>
@@ -114,7 +133,7 @@ internal static unsafe class QueryFinish
             Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out Four<TSimd> slope);
             Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + Four<TSimd>.Load(coefficients.PositiveExponents + i, TSimd.Lanes));
             Four<TSimd> coefficient = Four<TSimd>.Load(coefficients.PositiveSums + i, TSimd.Lanes) * TSimd.Broadcast(times);
-            (coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
+            Lowered(coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
         }
     }
 
