@@ -247,6 +247,43 @@ public sealed class SimilarityLossTests
         }
     }
 
+    // Pairs from the hardest one down to nothing: each gradient is as precise as the first, down to the smallest normal number, and none is subnormal.
+    [Theory]
+    [InlineData(WeightGradient.Detached)]
+    [InlineData(WeightGradient.Attached)]
+    public void Gradients_reach_down_to_the_smallest_normal_number_and_no_further(WeightGradient convention)
+    {
+        const int Count = 2_000;
+        CircleLossOptions options = CircleLossOptions.Paper with { Gamma = 256, WeightGradient = convention };
+        float[] similarities = [.. Enumerable.Range(0, 2 * Count).Select(i => ((i % Count) - (Count / 2)) / (Count / 2f))], gradient = new float[2 * Count];
+        PairKind[] mask = [.. Enumerable.Range(0, 2 * Count).Select(i => i < Count ? PairKind.Positive : PairKind.Negative)];
+        double[] expected = ReferenceLoss.FromSimilarities(options, [.. similarities.Select(s => (double)s)], mask, 1).SimilarityGradient;
+        using SimilarityLoss loss = new(options);
+
+        loss.ForwardBackward(new SimilarityBatch(similarities, mask, 1), gradient);
+
+        // A share p 2^n counts down to n = -126; m and the slope lie within gamma times 3 on either side of 1, so that where the gradient ends lies there, too.
+        const double Smallest = 1.17549435e-38, Around = 256 * 3;
+        double relative = 2 * Tolerances.LogitOfSimilarity(options, 1) + Tolerances.FewFloatRoundings;
+        Assert.InRange(relative, 0, 0.01);
+        Assert.All(gradient, x => Assert.True(x == 0 || float.IsNormal(x), $"{x:R} is subnormal"));
+        for (int i = 0; i < gradient.Length; i++)
+        {
+            double size = Math.Abs(expected[i]);
+            if (size > Smallest * Around)
+            {
+                Nearly.Equal([expected[i]], [(double)gradient[i]], relative * size, $"dL/ds of {similarities[i]}");
+            }
+            else if (size < Smallest * (1 - relative))
+            {
+                Assert.Equal(0, gradient[i]);
+            }
+        }
+
+        Assert.Contains(expected, x => Math.Abs(x) is > Smallest * Around and < 1e-34);
+        Assert.Contains(expected, x => Math.Abs(x) is > 0 and < Smallest / 2);
+    }
+
     [Fact]
     public void Losses_stay_finite_at_every_gamma_and_similarity()
     {
