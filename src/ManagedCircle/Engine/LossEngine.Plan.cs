@@ -5,6 +5,9 @@ namespace ManagedCircle.Engine;
 /// <content>What a call needs before it begins: sizes, memory, labels.</content>
 internal sealed unsafe partial class LossEngine<TSimd, TForm>
 {
+    // References may be many for few queries: ordering a thousand labels would pay from some 700 queries on, ordering this many does from 150 to 200.
+    private const int MostReferenceLabels = 256;
+
     private int Plan(in LossCall call)
     {
         self = call.Self;
@@ -21,7 +24,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         bool fit = LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References);
         int table = fit ? 0 : LabelCodes.TableSize(queryCount + referenceCount);
-        int orderSize = LabelOrder.ScratchSize(Math.Max(call.Queries.Count, self ? 0 : call.References.Count));
+        int orderSize = Math.Max(LabelOrder.ScratchSize(call.Queries.Count, call.Queries.Count), self ? 0 : LabelOrder.ScratchSize(call.References.Count, MostReferenceLabels));
         (nint querySlices, nint referenceSlices) = (SliceStride(queryCount) * Slices(dimension), SliceStride(referenceCount) * Slices(dimension));
         (nint queryPanels, nint referencePanels) = (PanelSize(queryCount, dimension), PanelSize(referenceCount, dimension));
         (nint perQuery, nint perReference) = (Layout.Packed(queryCount) + Layout.Tile, Layout.Packed(referenceCount) + Layout.Tile);
@@ -69,13 +72,13 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         codes.Clear();
         int* order = workspace.Take<int>(orderSize);
         queryLabels = workspace.Take<int>(perQuery);
-        keptQueries = Keep(call.Queries, queryCount, codes, queryLabels, workspace.Take<int>(perQuery), order);
+        keptQueries = Keep(call.Queries, queryCount, codes, queryLabels, queryCount, workspace.Take<int>(perQuery), order);
         keptReferences = keptQueries;
         referenceLabels = queryLabels;
         if (!self)
         {
             referenceLabels = workspace.Take<int>(perReference);
-            keptReferences = Keep(call.References, referenceCount, codes, referenceLabels, workspace.Take<int>(perReference), order);
+            keptReferences = Keep(call.References, referenceCount, codes, referenceLabels, MostReferenceLabels, workspace.Take<int>(perReference), order);
         }
 
         excluded = Excluded(call, order);
@@ -108,8 +111,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         return count;
     }
 
-    // The rows that take part, label by label, and their labels' codes; null where that is all rows in their order.
-    private int* Keep(EmbeddingBatch batch, int count, Span<long> codes, int* labels, int* rows, int* order)
+    // The rows that take part, label by label where that is worth it, and their labels' codes; null where that is all rows in their order.
+    private int* Keep(EmbeddingBatch batch, int count, Span<long> codes, int* labels, int mostLabels, int* rows, int* order)
     {
         int* remaining = count == batch.Count ? null : rows;
         for (int row = 0, to = 0; remaining != null && row < batch.Count; row++)
@@ -121,7 +124,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         }
 
         LabelCodes.Write(batch, remaining, count, codes, labels);
-        return LabelOrder.Of(labels, remaining, count, rows, order);
+        return LabelOrder.Of(labels, remaining, count, mostLabels, rows, order);
     }
 
     // The packed reference that each packed query is not compared with, -1 for none; null where there is none for any. A removed diagonal removes

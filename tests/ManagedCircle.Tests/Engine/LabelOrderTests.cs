@@ -51,16 +51,26 @@ public sealed unsafe class LabelOrderTests
         }
     }
 
+    [Fact]
+    public void More_labels_than_are_worth_it_stay_as_they_are()
+    {
+        int[] labels = [8, 2, 8, 5, 2];
+
+        Assert.Null(Order(labels, null, mostLabels: 2));
+        Assert.Equal([8, 2, 8, 5, 2], labels);
+        Assert.Equal([0, 2, 1, 4, 3], Order(labels, null, mostLabels: 3)!);
+    }
+
     // Null where the rows stay as they are. Numbers around the scratch are not touched.
-    private static int[]? Order(int[] codes, int[]? rows)
+    private static int[]? Order(int[] codes, int[]? rows, int mostLabels = 1_000)
     {
         const int Guard = 0x5A5A5A5A;
-        int count = codes.Length, size = LabelOrder.ScratchSize(count);
+        int count = codes.Length, size = LabelOrder.ScratchSize(count, mostLabels);
         int[] scratch = new int[size + 2], ordered = rows == null ? new int[count + 1] : [.. rows, 0];
         (scratch[0], scratch[^1]) = (Guard, Guard);
         fixed (int* codeMemory = codes, memory = scratch, orderedMemory = ordered)
         {
-            int* given = rows == null ? null : orderedMemory, result = LabelOrder.Of(codeMemory, given, count, orderedMemory, memory + 1);
+            int* given = rows == null ? null : orderedMemory, result = LabelOrder.Of(codeMemory, given, count, mostLabels, orderedMemory, memory + 1);
             Assert.True(result == orderedMemory || result == given);
             Assert.Equal((Guard, Guard), (scratch[0], scratch[^1]));
             return result == null ? null : ordered[..count];
