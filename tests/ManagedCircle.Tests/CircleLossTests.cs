@@ -267,43 +267,6 @@ public sealed class CircleLossTests
         AssertError("rows: row 451 holds", () => loss.Forward(new(batch.Rows, labels)));
     }
 
-    // Scattered rows are taken label by label, which is no business of the caller's: everything comes back in its place, and the numbers are those of the
-    // same rows that came in that order, to the bit.
-    [Theory]
-    [InlineData(1)]
-    [InlineData(3)]
-    public void Classes_that_lie_scattered_have_the_bits_of_classes_that_lie_together(int threads)
-    {
-        const int Count = 700, Dimension = 16;
-        LargeBatch batch = LargeBatch.Draw(2, Count, Dimension, classes: 9), references = LargeBatch.Draw(3, Count, Dimension, classes: 9);
-        int[] order = Together(batch.Labels), referenceOrder = Together(references.Labels);
-        int[] excluded = [.. Enumerable.Range(0, Count).Select(row => row % 5 == 0 ? -1 : (row * 7) % Count)];
-        float[] weights = [.. Enumerable.Range(0, Count).Select(row => 1 + (row % 4))];
-        using CircleLoss loss = new(CircleLossOptions.Paper with { Gamma = 40, Reduction = LossReduction.Sum }, new() { Threads = threads });
-
-        (float[] scattered, float[] together) = (new float[batch.Rows.Length], new float[batch.Rows.Length]);
-        (float[] losses, float[] sortedLosses) = (new float[Count], new float[Count]);
-        loss.ForwardBackward(new(batch.Rows, batch.Labels), scattered, losses, new() { Weights = weights });
-        loss.ForwardBackward(new(Rows(batch.Rows, order), Values(batch.Labels, order)), together, sortedLosses, new() { Weights = Values(weights, order) });
-        Assert.Equal(Values(losses, order), sortedLosses);
-        Assert.Equal(Rows(scattered, order), together);
-
-        (float[] scatteredReferences, float[] togetherReferences) = (new float[scattered.Length], new float[scattered.Length]);
-        loss.ForwardBackward(
-            new(batch.Rows, batch.Labels), new(references.Rows, references.Labels), scattered, scatteredReferences, losses, new() { Weights = weights, ExcludedReferences = excluded });
-        int[] placed = [.. Values(excluded, order).Select(reference => reference < 0 ? -1 : Array.IndexOf(referenceOrder, reference))];
-        loss.ForwardBackward(
-            new(Rows(batch.Rows, order), Values(batch.Labels, order)), new(Rows(references.Rows, referenceOrder), Values(references.Labels, referenceOrder)),
-            together, togetherReferences, sortedLosses, new() { Weights = Values(weights, order), ExcludedReferences = placed });
-        Assert.Equal(Values(losses, order), sortedLosses);
-        Assert.Equal(Rows(scattered, order), together);
-        Assert.Equal(Rows(scatteredReferences, referenceOrder), togetherReferences);
-
-        static int[] Together(long[] labels) => [.. labels.Select((label, row) => (label, row)).GroupBy(x => x.label).SelectMany(group => group).Select(x => x.row)];
-        static T[] Values<T>(T[] values, int[] order) => [.. order.Select(row => values[row])];
-        static float[] Rows(float[] rows, int[] order) => [.. order.SelectMany(row => rows[(row * Dimension)..((row + 1) * Dimension)])];
-    }
-
     [Theory]
     [InlineData(1)]
     [InlineData(4)]

@@ -19,7 +19,7 @@ internal static unsafe class PairGradientTile
     /// <summary>Writes dL/ds of every pair of the tile, and 0 where there is no pair.</summary>
     /// <param name="pairs">The tile.</param>
     /// <param name="pairTerms">The loss's constants.</param>
-    /// <param name="rows">Coefficients of the rows' queries: m in the sums' place, e in the exponents'.</param>
+    /// <param name="rows">Coefficients of the rows' queries, as <see cref="QueryFinish.Scale"/> leaves them: m in the sums' place, e in the exponents', lifted.</param>
     /// <param name="columns">Coefficients of the columns' queries, readable up to a whole tile; unused where pairs count for their row alone.</param>
     /// <param name="strip">In a triangle, row r is written from column r / strip * strip on: a multiple of 16.</param>
     /// <param name="destination">Receives dL/ds, laid out as the similarities; may be the same memory.</param>

@@ -82,7 +82,7 @@ internal static unsafe class PairRow
     /// <param name="kinds">A <see cref="PairKind"/> for each, as 32-bit integers, shape [columns].</param>
     /// <param name="columns">A multiple of <see cref="Width"/>.</param>
     /// <param name="pairTerms">The loss's constants.</param>
-    /// <param name="coefficients">The query's coefficients: m in the sums' place, e in the exponents'.</param>
+    /// <param name="coefficients">The query's coefficients, as <see cref="QueryFinish.Scale"/> leaves them: m in the sums' place, e in the exponents', lifted.</param>
     /// <param name="destination">Receives dL/ds, shape [columns]; may be the similarities.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gradient<TSimd, TAttached>(
