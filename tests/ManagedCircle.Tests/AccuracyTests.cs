@@ -28,6 +28,24 @@ public sealed class AccuracyTests
         }
     }
 
+    // Two tiles without a label in common are not searched for positives. Tiles have 256 rows, which come label by label.
+    [Theory]
+    [InlineData(64)]
+    [InlineData(255)]
+    [InlineData(256)]
+    [InlineData(257)]
+    [InlineData(600)]
+    public void Classes_that_end_with_a_tile_or_go_on_in_the_next_meet_all_their_positives(int classSize)
+    {
+        LargeBatch batch = Draw(800, 8, spread: 1) with { Labels = [.. Enumerable.Range(0, 800).Select(row => (long)(row / classSize))] };
+
+        float[][] actual = batch.Solve(CircleLossOptions.Paper);
+
+        ReferenceResult expected = ReferenceLoss.SelfBatch(CircleLossOptions.Paper, Doubles(batch.Rows), batch.Labels);
+        Nearly.Equal(expected.Losses, Doubles(actual[0]), Tolerances.LossAtGamma80, "losses");
+        Nearly.Equal(expected.QueryGradient, Doubles(actual[1]), Tolerances.GradientAtGamma80 * Nearly.Largest(expected.QueryGradient), "gradient");
+    }
+
     /// <summary>Four rows of each class: its centre and a spread around it, all normally distributed; with an infinite spread there is no centre.</summary>
     private static LargeBatch Draw(int count, int dimension, double spread)
     {

@@ -342,13 +342,18 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private TilePairs PairsOf(TileUnit unit, long step, float* tile)
     {
         int firstRow = unit.RowBlock * rowBlock, firstColumn = unit.ColumnBlock * columnBlock;
+        bool triangle = self && unit.RowBlock == unit.ColumnBlock;
+
+        // Rows come label by label, so two blocks share at most the label that ends the first and begins the second.
+        bool apart = self && !triangle && queryLabels[firstRow + rowBlock - 1] != queryLabels[firstColumn];
         long slot = self ? step : ((long)unit.RowBlock * Blocks(references.Count, columnBlock)) + unit.ColumnBlock;
         return new TilePairs
         {
             Similarities = kept == null ? tile : kept + ((nint)slot * rowBlock * Layout.TileStride),
             Rows = Math.Min(rowBlock, queries.Count - firstRow),
             Columns = Math.Min(columnBlock, references.Count - firstColumn),
-            Triangle = self && unit.RowBlock == unit.ColumnBlock,
+            Triangle = triangle,
+            NoPositives = apart,
             RowLabels = queryLabels + firstRow,
             ColumnLabels = referenceLabels + firstColumn,
             Excluded = excluded == null ? null : excluded + firstRow,

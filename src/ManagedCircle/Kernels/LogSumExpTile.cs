@@ -151,9 +151,10 @@ internal static unsafe class LogSumExpTile
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels, columnSums = columns.NegativeSums;
         int end = pairs.Columns - TSimd.Lanes;
+        bool mayMatch = !pairs.NoPositives;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
@@ -190,9 +191,10 @@ internal static unsafe class LogSumExpTile
         Four<TSimd> sum = Four<TSimd>.Load(lanes.NegativeSums, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.NegativeExponents, Layout.SumLanes);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         int end = pairs.Columns - TSimd.Lanes;
+        bool mayMatch = !pairs.NoPositives;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }

@@ -69,10 +69,11 @@ internal static unsafe class PairGradientTile
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         int end = pairs.Columns - TSimd.Lanes;
+        bool mayMatch = !pairs.NoPositives;
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
@@ -128,10 +129,11 @@ internal static unsafe class PairGradientTile
         Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row), exponent = Four<TSimd>.Broadcast(rows.NegativeExponents + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         int end = pairs.Columns - TSimd.Lanes;
+        bool mayMatch = !pairs.NoPositives;
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if (Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }

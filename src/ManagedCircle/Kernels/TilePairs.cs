@@ -17,6 +17,9 @@ internal unsafe struct TilePairs
     /// <summary>Whether only the pairs above the diagonal take part (a block of a batch against itself).</summary>
     public bool Triangle;
 
+    /// <summary>Set where no row shares its label with a column, so that labels need not be compared.</summary>
+    public bool NoPositives;
+
     /// <summary>Labels of the rows, as bits.</summary>
     public int* RowLabels;
 
