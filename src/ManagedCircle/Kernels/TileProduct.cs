@@ -199,56 +199,56 @@ internal static unsafe class TileProduct
                     TSimd b0 = TSimd.Load(b);
                     TSimd b1 = TSimd.Load(b + TSimd.Lanes);
                     TSimd x = TSimd.Broadcast(a[0]);
-                    c00 = TSimd.MultiplyAdd(x, b0, c00);
-                    c01 = TSimd.MultiplyAdd(x, b1, c01);
+                    TSimd.AddProduct(x, b0, ref c00);
+                    TSimd.AddProduct(x, b1, ref c01);
 
                     if (TRows.Count > 1)
                     {
                         x = TSimd.Broadcast(a[TLeft.RowStride]);
-                        c10 = TSimd.MultiplyAdd(x, b0, c10);
-                        c11 = TSimd.MultiplyAdd(x, b1, c11);
+                        TSimd.AddProduct(x, b0, ref c10);
+                        TSimd.AddProduct(x, b1, ref c11);
                     }
 
                     if (TRows.Count > 2)
                     {
                         x = TSimd.Broadcast(a[2 * TLeft.RowStride]);
-                        c20 = TSimd.MultiplyAdd(x, b0, c20);
-                        c21 = TSimd.MultiplyAdd(x, b1, c21);
+                        TSimd.AddProduct(x, b0, ref c20);
+                        TSimd.AddProduct(x, b1, ref c21);
                     }
 
                     if (TRows.Count > 3)
                     {
                         x = TSimd.Broadcast(a[3 * TLeft.RowStride]);
-                        c30 = TSimd.MultiplyAdd(x, b0, c30);
-                        c31 = TSimd.MultiplyAdd(x, b1, c31);
+                        TSimd.AddProduct(x, b0, ref c30);
+                        TSimd.AddProduct(x, b1, ref c31);
                     }
 
                     if (TRows.Count > 4)
                     {
                         x = TSimd.Broadcast(a[4 * TLeft.RowStride]);
-                        c40 = TSimd.MultiplyAdd(x, b0, c40);
-                        c41 = TSimd.MultiplyAdd(x, b1, c41);
+                        TSimd.AddProduct(x, b0, ref c40);
+                        TSimd.AddProduct(x, b1, ref c41);
                     }
 
                     if (TRows.Count > 5)
                     {
                         x = TSimd.Broadcast(a[5 * TLeft.RowStride]);
-                        c50 = TSimd.MultiplyAdd(x, b0, c50);
-                        c51 = TSimd.MultiplyAdd(x, b1, c51);
+                        TSimd.AddProduct(x, b0, ref c50);
+                        TSimd.AddProduct(x, b1, ref c51);
                     }
 
                     if (TRows.Count > 6)
                     {
                         x = TSimd.Broadcast(a[6 * TLeft.RowStride]);
-                        c60 = TSimd.MultiplyAdd(x, b0, c60);
-                        c61 = TSimd.MultiplyAdd(x, b1, c61);
+                        TSimd.AddProduct(x, b0, ref c60);
+                        TSimd.AddProduct(x, b1, ref c61);
                     }
 
                     if (TRows.Count > 7)
                     {
                         x = TSimd.Broadcast(a[7 * TLeft.RowStride]);
-                        c70 = TSimd.MultiplyAdd(x, b0, c70);
-                        c71 = TSimd.MultiplyAdd(x, b1, c71);
+                        TSimd.AddProduct(x, b0, ref c70);
+                        TSimd.AddProduct(x, b1, ref c71);
                     }
                 }
             }

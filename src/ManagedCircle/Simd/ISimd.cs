@@ -3,7 +3,7 @@ namespace ManagedCircle.Simd;
 /// <summary>A vector of single-precision numbers. Kernels are written once over it; each width is a tag that the JIT specialises completely.</summary>
 /// <remarks>
 /// A comparison gives a mask: all bits of a lane, or none. Operations named <c>...Bits</c> see a lane as a 32-bit integer.
-/// Every operation but <see cref="MultiplyAdd"/> gives the same bits at every width; that one does wherever the hardware fuses.
+/// Every operation but multiply-adds gives the same bits at every width; those do wherever the hardware fuses.
 /// </remarks>
 internal unsafe interface ISimd<TSelf>
     where TSelf : unmanaged, ISimd<TSelf>
@@ -54,6 +54,9 @@ internal unsafe interface ISimd<TSelf>
 
     /// <summary>left * right + addend: fused where the hardware fuses, two roundings elsewhere.</summary>
     static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf addend);
+
+    /// <summary>sum += left * right, as <see cref="MultiplyAdd"/> does. Written in place, as the JIT takes a copy more for a vector that is returned and then assigned.</summary>
+    static abstract void AddProduct(TSelf left, TSelf right, ref TSelf sum);
 
     /// <summary>The larger; where either is NaN, either.</summary>
     static abstract TSelf Max(TSelf left, TSelf right);

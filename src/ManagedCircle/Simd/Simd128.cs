@@ -7,9 +7,9 @@ using System.Runtime.Intrinsics.X86;
 namespace ManagedCircle.Simd;
 
 /// <summary>128-bit vectors: SSE, NEON, WebAssembly SIMD.</summary>
-internal readonly unsafe struct Simd128 : ISimd<Simd128>
+internal unsafe struct Simd128 : ISimd<Simd128>
 {
-    private readonly Vector128<float> value;
+    private Vector128<float> value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Simd128(Vector128<float> value) => this.value = value;
@@ -73,6 +73,10 @@ internal readonly unsafe struct Simd128 : ISimd<Simd128>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 MultiplyAdd(Simd128 left, Simd128 right, Simd128 addend) => new(
         PackedSimd.IsSupported ? (left.value * right.value) + addend.value : Vector128.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Simd128 left, Simd128 right, ref Simd128 sum) => sum.value =
+        PackedSimd.IsSupported ? (left.value * right.value) + sum.value : Vector128.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left.value, right.value));

@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace ManagedCircle.Simd;
 
 /// <summary>256-bit vectors: AVX2, with the registers of AVX-512 where there are such.</summary>
-internal readonly unsafe struct Simd256 : ISimd<Simd256>
+internal unsafe struct Simd256 : ISimd<Simd256>
 {
-    private readonly Vector256<float> value;
+    private Vector256<float> value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Simd256(Vector256<float> value) => this.value = value;
@@ -66,6 +66,9 @@ internal readonly unsafe struct Simd256 : ISimd<Simd256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 MultiplyAdd(Simd256 left, Simd256 right, Simd256 addend) => new(Vector256.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Simd256 left, Simd256 right, ref Simd256 sum) => sum.value = Vector256.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Max(Simd256 left, Simd256 right) => new(Vector256.MaxNative(left.value, right.value));

@@ -5,9 +5,9 @@ using System.Runtime.Intrinsics.X86;
 namespace ManagedCircle.Simd;
 
 /// <summary>512-bit vectors: AVX-512.</summary>
-internal readonly unsafe struct Simd512 : ISimd<Simd512>
+internal unsafe struct Simd512 : ISimd<Simd512>
 {
-    private readonly Vector512<float> value;
+    private Vector512<float> value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private Simd512(Vector512<float> value) => this.value = value;
@@ -79,6 +79,9 @@ internal readonly unsafe struct Simd512 : ISimd<Simd512>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 MultiplyAdd(Simd512 left, Simd512 right, Simd512 addend) => new(Vector512.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(Simd512 left, Simd512 right, ref Simd512 sum) => sum.value = Vector512.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Max(Simd512 left, Simd512 right) => new(Vector512.MaxNative(left.value, right.value));

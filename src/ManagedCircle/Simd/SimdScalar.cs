@@ -3,9 +3,9 @@ using System.Runtime.CompilerServices;
 namespace ManagedCircle.Simd;
 
 /// <summary>One number: the kernels without vectors.</summary>
-internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
+internal unsafe struct SimdScalar : ISimd<SimdScalar>
 {
-    private readonly float value;
+    private float value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private SimdScalar(float value) => this.value = value;
@@ -63,6 +63,9 @@ internal readonly unsafe struct SimdScalar : ISimd<SimdScalar>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar MultiplyAdd(SimdScalar left, SimdScalar right, SimdScalar addend) => new(float.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(SimdScalar left, SimdScalar right, ref SimdScalar sum) => sum.value = float.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Max(SimdScalar left, SimdScalar right) => new(float.MaxNative(left.value, right.value));

@@ -4,9 +4,9 @@ using System.Runtime.CompilerServices;
 namespace ManagedCircle.Simd;
 
 /// <summary><see cref="Vector{T}"/>: as wide as the process is set to.</summary>
-internal readonly unsafe struct SimdT : ISimd<SimdT>
+internal unsafe struct SimdT : ISimd<SimdT>
 {
-    private readonly Vector<float> value;
+    private Vector<float> value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private SimdT(Vector<float> value) => this.value = value;
@@ -79,6 +79,9 @@ internal readonly unsafe struct SimdT : ISimd<SimdT>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT MultiplyAdd(SimdT left, SimdT right, SimdT addend) => new(Vector.MultiplyAddEstimate(left.value, right.value, addend.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static void AddProduct(SimdT left, SimdT right, ref SimdT sum) => sum.value = Vector.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT Max(SimdT left, SimdT right) => new(Vector.MaxNative(left.value, right.value));
