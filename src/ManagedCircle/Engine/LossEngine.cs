@@ -270,7 +270,6 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private void Backward(int worker)
     {
         float* h = scratch + (worker * scratchSize);
-        int strip = TileMatrices.Strip<TSimd>();
         for (long step = Next(ref nextBackward); step < schedule.Steps; step = Next(ref nextBackward))
         {
             if (!schedule.TryGetBackwards(step, out TileUnit unit))
@@ -287,22 +286,23 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             if (self)
             {
-                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, sums.From(firstRow), sums.From(pairs.FirstColumn), strip, h);
+                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, sums.From(firstRow), sums.From(pairs.FirstColumn), h);
             }
             else
             {
-                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, sums.From(firstRow), default, strip, h);
+                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, sums.From(firstRow), default, h);
+            }
+
+            if (pairs.Triangle)
+            {
+                TileMatrices.Mirror<TSimd>(h, pairs.Rows);
             }
 
             if (queryGradient != null)
             {
                 float* gradient = queryGradient + ((nint)firstRow * Layout.Pack);
                 Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
-                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, gradient, queries.SliceStride, add: unit.RowTurn > 0);
-                if (pairs.Triangle)
-                {
-                    TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, triangle: true, gradient, queries.SliceStride, add: true);
-                }
+                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, gradient, queries.SliceStride, add: unit.RowTurn > 0);
 
                 if (unit.RowTurn == Blocks(references.Count, columnBlock) - 1)
                 {
@@ -317,7 +317,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
                 ref int turn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];
                 float* gradient = referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack);
                 Turns.Wait(ref turn, unit.ColumnTurn);
-                TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, triangle: false, gradient, references.SliceStride, add: unit.ColumnTurn > 0);
+                TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, gradient, references.SliceStride, add: unit.ColumnTurn > 0);
                 if (unit.ColumnTurn == Blocks(queries.Count, rowBlock) - 1)
                 {
                     Unpack(references, referenceGradient, keptReferences, pairs.FirstColumn, pairs.Columns, self ? queryDestination : referenceDestination, referenceStride);

@@ -416,7 +416,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             }
 
             float* gradient = queryGradient + ((nint)row * Layout.Pack);
-            TileMatrices.AddToRows<TSimd>(tile, rows, references, column, columns, false, gradient, queries.SliceStride, add: column > 0);
+            TileMatrices.AddToRows<TSimd>(tile, rows, references, column, columns, gradient, queries.SliceStride, add: column > 0);
             column += Layout.Tile;
         }
         while (column < references.Count);
@@ -433,7 +433,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             int rows = Math.Min(Layout.Tile, queries.Count - row);
             TileCopy.Rows(matrix + (row * matrixStride) + column, matrixStride, rows, columns, tile, Layout.TileStride);
             float* gradient = referenceGradient + ((nint)column * Layout.Pack);
-            TileMatrices.AddToColumns<TSimd>(tile, columns, queries, row, rows, false, gradient, references.SliceStride, add: row > 0);
+            TileMatrices.AddToColumns<TSimd>(tile, columns, queries, row, rows, gradient, references.SliceStride, add: row > 0);
             row += Layout.Tile;
         }
         while (row < queries.Count);

@@ -1,16 +1,13 @@
+using System.Runtime.CompilerServices;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Engine;
 
 /// <summary>The three matrix products of a tile, cut so that each operand stays in the cache that feeds it.</summary>
-/// <remarks>In a triangle only what lies above the diagonal is computed, up to whole register tiles.</remarks>
+/// <remarks>Of a triangle's similarities only what lies above the diagonal is computed, up to whole packs.</remarks>
 internal static unsafe class TileMatrices
 {
-    /// <summary>Rows or columns of a triangle that begin their sums together: whole register tiles and whole running sums.</summary>
-    public static int Strip<TSimd>()
-        where TSimd : unmanaged, ISimd<TSimd> => TSimd.TileRows == 8 ? 16 : 48;
-
     /// <summary>tile[rows, columns] = U[rows, dimension] V[columns, dimension]^T, columns up to whole packs.</summary>
     public static void Similarities<TSimd>(in PackedRows queries, int firstRow, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* tile)
         where TSimd : unmanaged, ISimd<TSimd>
@@ -28,38 +25,43 @@ internal static unsafe class TileMatrices
         }
     }
 
-    /// <summary>gradient[rows, dimension] (+)= H[rows, columns] V[columns, dimension].</summary>
-    public static void AddToRows<TSimd>(float* tile, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* gradient, nint sliceStride, bool add)
+    /// <summary>tile[rows, rows] = H + H^T, where H has numbers above the diagonal, and zeros on it and as far below as whole sums reach.</summary>
+    /// <remarks>A block of a batch against itself has the dL/ds of a pair once, and needs it for either row. Two products, of H and of H^T, without the zeros would do half a register tile's work too much in each strip of rows.</remarks>
+    [SkipLocalsInit]
+    public static void Mirror<TSimd>(float* tile, int rows)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        int strip = triangle ? Strip<TSimd>() : rows;
+        const int Block = Layout.SumLanes;
+        float* copy = stackalloc float[Block * Block];
+        for (int row = 0; row < rows; row += Block)
+        {
+            int height = Math.Min(Block, rows - row);
+            float* diagonal = tile + (row * (Layout.TileStride + 1));
+            TileCopy.Rows(diagonal, Layout.TileStride, height, height, copy, Block);
+            Transposition.Transpose<TSimd, Added>(copy, Block, height, height, diagonal, Layout.TileStride);
+            Transposition.Transpose<TSimd, Cached>(diagonal + height, Layout.TileStride, height, rows - row - height, diagonal + (height * Layout.TileStride), Layout.TileStride);
+        }
+    }
+
+    /// <summary>gradient[rows, dimension] (+)= H[rows, columns] V[columns, dimension].</summary>
+    public static void AddToRows<TSimd>(float* tile, int rows, in PackedRows references, int firstColumn, int columns, float* gradient, nint sliceStride, bool add)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
         for (int slice = 0; slice * Layout.Pack < references.Dimension; slice++, gradient += sliceStride)
         {
-            for (int row = 0; row < rows; row += strip)
-            {
-                int skip = triangle ? row : 0;
-                float* left = tile + (row * Layout.TileStride) + skip;
-                TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(
-                    left, Layout.Pack, references.Slice(slice, firstColumn + skip), columns - skip, gradient + (row * Layout.Pack), Layout.Pack, Math.Min(strip, rows - row), add,
-                    row == 0 && (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null);
-            }
+            float* next = (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null;
+            TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(tile, Layout.Pack, references.Slice(slice, firstColumn), columns, gradient, Layout.Pack, rows, add, next);
         }
     }
 
     /// <summary>gradient[columns, dimension] (+)= H[rows, columns]^T U[rows, dimension].</summary>
-    public static void AddToColumns<TSimd>(float* tile, int columns, in PackedRows queries, int firstRow, int rows, bool triangle, float* gradient, nint sliceStride, bool add)
+    public static void AddToColumns<TSimd>(float* tile, int columns, in PackedRows queries, int firstRow, int rows, float* gradient, nint sliceStride, bool add)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        int strip = triangle ? Strip<TSimd>() : columns;
         for (int slice = 0; slice * Layout.Pack < queries.Dimension; slice++, gradient += sliceStride)
         {
-            for (int column = 0; column < columns; column += strip)
-            {
-                int depth = triangle ? Math.Min(rows, column + strip) : rows;
-                TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(
-                    tile + column, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), depth, gradient + (column * Layout.Pack), Layout.Pack, Math.Min(strip, columns - column), add,
-                    !triangle && (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null);
-            }
+            float* next = (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null;
+            TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(tile, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), rows, gradient, Layout.Pack, columns, add, next);
         }
     }
 }

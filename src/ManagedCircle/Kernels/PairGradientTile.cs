@@ -16,15 +16,14 @@ internal static unsafe class PairGradientTile
 {
     private const int RowsAtOnce = 4;
 
-    /// <summary>Writes dL/ds of every pair of the tile, and 0 where there is no pair.</summary>
+    /// <summary>Writes dL/ds of every pair of the tile, and 0 where there is no pair: in a triangle from the column on where the row's sums begin.</summary>
     /// <param name="pairs">The tile.</param>
     /// <param name="pairTerms">The loss's constants.</param>
     /// <param name="rows">Coefficients of the rows' queries, as <see cref="QueryFinish.Scale"/> leaves them: m in the sums' place, e in the exponents', lifted.</param>
     /// <param name="columns">Coefficients of the columns' queries, readable up to a whole tile; unused where pairs count for their row alone.</param>
-    /// <param name="strip">In a triangle, row r is written from column r / strip * strip on: a multiple of 16.</param>
     /// <param name="destination">Receives dL/ds, laid out as the similarities; may be the same memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int strip, float* destination)
+    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -32,12 +31,6 @@ internal static unsafe class PairGradientTile
         for (int row = 0; row < pairs.Rows; row += RowsAtOnce)
         {
             int column = pairs.FirstPair(row);
-            for (int i = 0; pairs.Triangle && i < RowsAtOnce; i++)
-            {
-                int start = (row + i) / strip * strip;
-                new Span<float>(destination + ((row + i) * Layout.TileStride) + start, column - start).Clear();
-            }
-
             while (column < pairs.Columns)
             {
                 if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))

@@ -8,10 +8,10 @@ namespace ManagedCircle.Tests.Support;
 public static class SameBits
 {
     /// <summary>The hash where the hardware fuses multiply and add. <c>tools/update-same-bits.sh</c> writes it anew after a change of the order of sums.</summary>
-    public const string Fused = "d3c64159e12da727";
+    public const string Fused = "bae8367edb80f6c3";
 
     /// <summary>The hash where a multiply-add is a product, rounded, and a sum.</summary>
-    public const string Unfused = "d8ca1e693fc899ad";
+    public const string Unfused = "d7180ca4400bd963";
 
     /// <summary>The hash of this process.</summary>
     public static string Expected => Fuses ? Fused : Unfused;
