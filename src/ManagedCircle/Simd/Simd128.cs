@@ -75,8 +75,12 @@ internal unsafe struct Simd128 : ISimd<Simd128>
         PackedSimd.IsSupported ? (left.value * right.value) + addend.value : Vector128.MultiplyAddEstimate(left.value, right.value, addend.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Simd128 left, Simd128 right, ref Simd128 sum) => sum.value =
-        PackedSimd.IsSupported ? (left.value * right.value) + sum.value : Vector128.MultiplyAddEstimate(left.value, right.value, sum.value);
+    public static void AddProduct(Simd128 left, Simd128 right, ref Simd128 sum)
+    {
+        // A statement, as a choice within the assignment would keep the sum in memory.
+        Vector128<float> result = PackedSimd.IsSupported ? (left.value * right.value) + sum.value : Vector128.MultiplyAddEstimate(left.value, right.value, sum.value);
+        sum.value = result;
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Max(Simd128 left, Simd128 right) => new(Vector128.MaxNative(left.value, right.value));
