@@ -17,7 +17,7 @@ public sealed class LossCommandTests : IDisposable
         File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(1, 1, 2));
     }
 
-    private string Batch => $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]}";
+    private CommandLine Batch => $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]}";
 
     public void Dispose() => directory.Dispose();
 
@@ -169,7 +169,7 @@ public sealed class LossCommandTests : IDisposable
             $"rows of dimension 3: expected 2, as in {directory["X.npy"]}",
             $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --references {directory["wide.npy"]} --reference-labels {directory["one.npy"]}");
 
-        void Expect(string file, string reason, string line)
+        void Expect(string file, string reason, CommandLine line)
         {
             Assert.Equal(
                 new CommandRun(1, "", $"mcircle: {directory[file]}: {reason}{Environment.NewLine}"),

@@ -34,9 +34,11 @@ public sealed class LossEngineTests : IDisposable
         float[] Draw(int count) => [.. Enumerable.Range(0, count).Select(_ => 2 * random.NextSingle() - 1)];
     }
 
-    private string Self => $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --json";
+    private CommandLine Batch => $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]}";
 
-    private string WithReferences => $"{Self} --references {directory["R.npy"]} --reference-labels {directory["r.npy"]}";
+    private CommandLine Self => $"{Batch} --json";
+
+    private CommandLine WithReferences => $"{Self} --references {directory["R.npy"]} --reference-labels {directory["r.npy"]}";
 
     public void Dispose() => directory.Dispose();
 
@@ -107,7 +109,7 @@ public sealed class LossEngineTests : IDisposable
     [Fact]
     public void Without_JSON_the_report_is_a_table()
     {
-        CommandRun run = CommandRun.Of($"{Self.Replace(" --json", "", StringComparison.Ordinal)} --precision float64");
+        CommandRun run = CommandRun.Of($"{Batch} --precision float64");
 
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         Assert.Contains("20, of which 20 valid", run.Output, StringComparison.Ordinal);
@@ -233,7 +235,7 @@ public sealed class LossEngineTests : IDisposable
         Assert.Contains(hardware ? $"\"isa\":\"{isa}\"" : "mcircle: SimdWidth is Vector", run.Output + run.Error, StringComparison.Ordinal);
     }
 
-    private static JsonElement Run(string line)
+    private static JsonElement Run(CommandLine line)
     {
         CommandRun run = CommandRun.Of(line);
         Assert.Equal((0, ""), (run.ExitCode, run.Error));

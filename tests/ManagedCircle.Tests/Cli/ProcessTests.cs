@@ -51,6 +51,6 @@ public sealed class ProcessTests : IDisposable
         Assert.Equal(JsonValueKind.Object, JsonDocument.Parse(run.Output).RootElement.ValueKind);
     }
 
-    private static CommandRun Mcircle(string line, params (string Name, string Value)[] environment) =>
-        DotnetProcess.Run(Path.Combine(AppContext.BaseDirectory, "mcircle.dll"), line.Split(' '), environment);
+    private static CommandRun Mcircle(CommandLine line, params (string Name, string Value)[] environment) =>
+        DotnetProcess.Run(Path.Combine(AppContext.BaseDirectory, "mcircle.dll"), line.Words, environment);
 }

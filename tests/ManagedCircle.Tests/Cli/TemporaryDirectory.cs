@@ -1,9 +1,9 @@
 namespace ManagedCircle.Tests.Cli;
 
-/// <summary>An empty directory, removed with all that was written to it.</summary>
+/// <summary>An empty directory, removed with all that was written to it; its name has a space and a letter beyond ASCII, as those of users do.</summary>
 internal sealed class TemporaryDirectory : IDisposable
 {
-    private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("mcircle-");
+    private readonly DirectoryInfo directory = Directory.CreateTempSubdirectory("mcircle é ");
 
     /// <summary>The path of a file in it.</summary>
     public string this[string name] => Path.Combine(directory.FullName, name);

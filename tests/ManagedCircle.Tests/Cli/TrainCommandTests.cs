@@ -49,7 +49,7 @@ public sealed class TrainCommandTests : IDisposable
 
         Assert.All(["--gamma 40", "--margin 0.3", "--dimension 4", "--seed 1", "--steps 6"], option => Assert.NotEqual(loss, Loss(option)));
 
-        double Loss(string option) => Run($"train {(option.Contains("--steps", StringComparison.Ordinal) ? "" : "--steps 5")} {option}").GetProperty("loss").GetDouble();
+        double Loss(CommandLine option) => Run($"train {(CommandLine)(option.Words.Contains("--steps") ? "" : "--steps 5")} {option}").GetProperty("loss").GetDouble();
     }
 
     [Fact]
@@ -123,7 +123,7 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 
-    private static JsonElement Run(string line)
+    private static JsonElement Run(CommandLine line)
     {
         CommandRun run = CommandRun.Of($"{line} --json");
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
