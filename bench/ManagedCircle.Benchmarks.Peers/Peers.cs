@@ -7,7 +7,7 @@ internal static class Peers
     {
         "managedcircle" => new OwnLoss(problem, CircleLossOptions.Paper, new ExecutionOptions { Threads = threads }),
         "managedcircle-keras" => new OwnLoss(problem, CircleLossOptions.Keras, new ExecutionOptions { Threads = threads }),
-        "managedcircle-24mb" => new OwnLoss(problem, CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, MaxWorkspaceBytes = 24_000_000 }),
+        "managedcircle-24mb" => new OwnLoss(problem, CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, MaxKeptSimilarityBytes = 24_000_000 }),
         "textbook" => new TextbookPeer(problem),
         "torch-pml" => new PairListLoss(problem, threads),
         "torch-keras" => new WholeMatrixLoss(problem, threads),

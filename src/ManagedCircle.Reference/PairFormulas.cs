@@ -77,7 +77,7 @@ public static class PairFormulas
     private static double Clamp(SimilarityClamp clamp, double similarity) => clamp switch
     {
         SimilarityClamp.AtMostOne => Math.Min(similarity, 1),
-        SimilarityClamp.Both => Math.Clamp(similarity, -1, 1),
+        SimilarityClamp.MinusOneToOne => Math.Clamp(similarity, -1, 1),
         _ => similarity,
     };
 }

@@ -4,7 +4,11 @@ namespace ManagedCircle.Reference;
 internal static class ThrowIf
 {
     /// <summary>Checks the options as the library itself does.</summary>
-    public static void NotUsable(CircleLossOptions options) => ManagedCircle.ThrowIf.Invalid(options);
+    public static void NotUsable(CircleLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+    }
 
     public static void NotRows(int length, int dimension)
     {

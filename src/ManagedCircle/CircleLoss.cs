@@ -2,30 +2,6 @@ using ManagedCircle.Engine;
 
 namespace ManagedCircle;
 
-/// <summary>What a call found.</summary>
-/// <param name="Loss">The reduced loss; NaN with <see cref="LossReduction.None"/>.</param>
-/// <param name="QueryCount">How many queries took part (rows with the ignored label do not).</param>
-/// <param name="ReferenceCount">How many references took part.</param>
-/// <param name="ValidCount">How many queries had a positive and a negative; for a whole-batch loss 1 or 0.</param>
-/// <param name="NonzeroCount">How many losses were above 0.</param>
-public readonly record struct LossResult(double Loss, int QueryCount, int ReferenceCount, int ValidCount, int NonzeroCount);
-
-/// <summary>What a call may be given for each query beside its row and label; every part is optional.</summary>
-public readonly ref struct QueryTerms
-{
-    /// <summary>The weight of each query's loss, shape [queryCount], finite; empty for 1. A whole-batch loss takes none.</summary>
-    public ReadOnlySpan<float> Weights { get; init; }
-
-    /// <summary>The gradient that flows in from above, finite: one number, or shape [queryCount]; empty for 1. A whole-batch loss takes one number.</summary>
-    public ReadOnlySpan<float> Upstream { get; init; }
-
-    /// <summary>
-    /// The one reference that each query is not compared with, shape [queryCount], each an index or -1 for none; empty for what
-    /// <see cref="CircleLossOptions.ReferenceDiagonal"/> says. A batch against itself takes none.
-    /// </summary>
-    public ReadOnlySpan<int> ExcludedReferences { get; init; }
-}
-
 /// <summary>Circle loss and its exact gradients, of a batch against itself or of queries against references.</summary>
 /// <remarks>
 /// <para>

@@ -1,117 +1,9 @@
 namespace ManagedCircle;
 
-/// <summary>How a pair is weighted (the paper's alpha).</summary>
-public enum PairWeighting
-{
-    /// <summary>By its distance from the optimum: <c>[Op - s]+</c> or <c>[s - On]+</c> (Circle loss).</summary>
-    Circle,
-
-    /// <summary>
-    /// Every pair by 1: the paper's unified loss, Eq. 1 (pairwise CosFace; AM-Softmax against class weights, with m = 0 NormFace). Its margin is m
-    /// itself: a positive is compared with m and a negative with 0, where Circle loss compares with 1 - m and m.
-    /// </summary>
-    Constant,
-}
-
-/// <summary>Whether the weight of a pair (the paper's alpha) carries gradient.</summary>
-public enum WeightGradient
-{
-    /// <summary>The weight is a constant of the gradient: the paper's Eq. 9 and 10, PyTorch Metric Learning, fast-reid.</summary>
-    Detached,
-
-    /// <summary>The weight is differentiated too: Keras, TensorFlow Similarity.</summary>
-    Attached,
-}
-
-/// <summary>The range that similarities are clamped to before the loss. A clamped pair has gradient 0.</summary>
-public enum SimilarityClamp
-{
-    /// <summary>Similarities are taken as they are.</summary>
-    None,
-
-    /// <summary>Similarities above 1 count as 1 (Keras, TensorFlow Similarity).</summary>
-    AtMostOne,
-
-    /// <summary>Similarities are clamped to [-1, 1].</summary>
-    Both,
-}
-
-/// <summary>What one loss is taken over.</summary>
-public enum LossScope
-{
-    /// <summary>One loss per query, over its own positives and negatives.</summary>
-    PerQuery,
-
-    /// <summary>One loss for the whole batch: all pairs in one log-sum-exp each, each unordered pair once.</summary>
-    Batch,
-}
-
-/// <summary>How the positive log-sum-exp P and the negative log-sum-exp N become one loss.</summary>
-public enum LossCombination
-{
-    /// <summary><c>softplus(P + N)</c>: the paper.</summary>
-    Joint,
-
-    /// <summary><c>softplus(P) + softplus(N)</c>: TensorFlow Similarity.</summary>
-    Separate,
-}
-
-/// <summary>Whether the pairs (i, i) take part.</summary>
-public enum DiagonalPairs
-{
-    /// <summary>Reference i is no positive of query i. Of another class it stays a negative, as in Keras; in a batch against itself it never is.</summary>
-    Removed,
-
-    /// <summary>Query i is compared with reference i like with any other.</summary>
-    Kept,
-}
-
-/// <summary>How the losses of the queries become one number.</summary>
-public enum LossReduction
-{
-    /// <summary>They do not: the result's loss is NaN, and the losses themselves are the answer.</summary>
-    None,
-
-    /// <summary>The weighted sum.</summary>
-    Sum,
-
-    /// <summary>The weighted sum over the denominator that <see cref="MeanDenominator"/> names.</summary>
-    Mean,
-}
-
-/// <summary>What <see cref="LossReduction.Mean"/> divides by. A denominator of 0 gives loss 0 and gradient 0.</summary>
-public enum MeanDenominator
-{
-    /// <summary>The number of queries.</summary>
-    All,
-
-    /// <summary>The number of queries that have a positive and a negative.</summary>
-    Valid,
-
-    /// <summary>The number of queries with a loss above 0.</summary>
-    Nonzero,
-
-    /// <summary>The sum of the query weights.</summary>
-    Weights,
-
-    /// <summary>The sum of the weights of the queries with a loss above 0 (Keras' <c>mean_with_sample_weight</c>).</summary>
-    NonzeroWeights,
-}
-
-/// <summary>A constant factor on every loss and gradient.</summary>
-public enum OutputScale
-{
-    /// <summary>1: the paper.</summary>
-    One,
-
-    /// <summary>1 / gamma, so that the loss stays in units of similarity (the triplet limit).</summary>
-    InverseGamma,
-}
-
 /// <summary>Every choice that Circle loss leaves to its caller; immutable, with one preset per well-known implementation.</summary>
 /// <remarks>
 /// The defaults are the paper's (Sun et al., CVPR 2020, arXiv 2002.10857v2). Start from a preset and change what differs:
-/// <c>CircleLossOptions.Keras with { Gamma = 256, Margin = 0.25 }</c>. Values are validated once, where a loss is made from them.
+/// <c>CircleLossOptions.Keras with { Gamma = 256, Margin = 0.25 }</c>. A loss validates them once, when it is made.
 /// </remarks>
 public sealed record CircleLossOptions
 {
@@ -207,4 +99,8 @@ public sealed record CircleLossOptions
 
     /// <summary>Whether NaN or infinity in an input is an error that names its row. Off, it propagates into the losses and gradients it touches.</summary>
     public bool CheckInputs { get; init; } = true;
+
+    /// <summary>Throws if an option is out of its range, as every loss does when it is made.</summary>
+    /// <exception cref="ArgumentException">An option is out of its range.</exception>
+    public void Validate() => ThrowIf.Invalid(this);
 }

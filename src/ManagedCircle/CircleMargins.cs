@@ -17,9 +17,9 @@ namespace ManagedCircle;
 /// negative pair changes sign halfway between On and Dn. It is 0 where the weight is 0, and where s lies outside the clamp's range.
 /// </para>
 /// <para>
-/// A similarity may be any finite number; NaN gives NaN, but for a constant weight. Where a method takes float, the result is that of double, rounded.
-/// Methods over spans compute in float: weights within 1.2e-7 (|s| + |O|), slopes within 2.4e-7 gamma (|s| + |O|), logits within
-/// 5.4e-7 gamma (|s| + |O| + |D|)^2. Their destination may be the similarities themselves, but may not overlap them otherwise.
+/// A similarity may be any finite number; NaN gives NaN, but for a constant weight. Methods over spans compute in float: weights within
+/// 1.2e-7 (|s| + |O|), slopes within 2.4e-7 gamma (|s| + |O|), logits within 5.4e-7 gamma (|s| + |O| + |D|)^2. Their destination may be the
+/// similarities themselves, but may not overlap them otherwise.
 /// </para>
 /// </remarks>
 public readonly record struct CircleMargins
@@ -96,24 +96,6 @@ public readonly record struct CircleMargins
     /// <summary>The slope dlogit/ds of a negative pair.</summary>
     public double NegativeSlope(double similarity) => Negative.Slope(similarity);
 
-    /// <inheritdoc cref="PositiveWeight(double)"/>
-    public float PositiveWeight(float similarity) => (float)Positive.Weight(similarity);
-
-    /// <inheritdoc cref="NegativeWeight(double)"/>
-    public float NegativeWeight(float similarity) => (float)Negative.Weight(similarity);
-
-    /// <inheritdoc cref="PositiveLogit(double)"/>
-    public float PositiveLogit(float similarity) => (float)Positive.Logit(similarity);
-
-    /// <inheritdoc cref="NegativeLogit(double)"/>
-    public float NegativeLogit(float similarity) => (float)Negative.Logit(similarity);
-
-    /// <inheritdoc cref="PositiveSlope(double)"/>
-    public float PositiveSlope(float similarity) => (float)Positive.Slope(similarity);
-
-    /// <inheritdoc cref="NegativeSlope(double)"/>
-    public float NegativeSlope(float similarity) => (float)Negative.Slope(similarity);
-
     /// <summary>The weights of positive pairs.</summary>
     /// <param name="similarities">Similarities, any shape.</param>
     /// <param name="destination">Receives one weight per similarity.</param>
@@ -153,8 +135,8 @@ public readonly record struct CircleMargins
     /// <remarks>
     /// They are <c>gamma weight (s - Dp)</c> for the target and <c>gamma weight (s - Dn)</c> for the others. Cross-entropy with softmax over a row is
     /// <c>log(1 + sum over others of e^(logit - logit of the target))</c>, the class-level Circle loss of that query (Sun et al., section 3.3; fast-reid's
-    /// CircleSoftmax). The target's logit is therefore <see cref="PositiveLogit(double)"/> with the sign turned. A query whose target is not among the
-    /// classes has only negatives: its logits are all <see cref="NegativeLogit(double)"/>, and <see cref="CircleLoss"/> gives it loss 0 and gradient 0.
+    /// CircleSoftmax). The target's logit is therefore <see cref="PositiveLogit"/> with the sign turned. A query whose target is not among the
+    /// classes has only negatives: its logits are all <see cref="NegativeLogit"/>, and <see cref="CircleLoss"/> gives it loss 0 and gradient 0.
     /// </remarks>
     public void ClassLogits(ReadOnlySpan<float> similarities, ReadOnlySpan<long> targets, ReadOnlySpan<long> classes, Span<float> destination)
     {
@@ -165,7 +147,7 @@ public readonly record struct CircleMargins
             ReadOnlySpan<float> row = similarities.Slice(query * classes.Length, classes.Length);
             Span<float> logits = destination.Slice(query * classes.Length, classes.Length);
             int target = classes.IndexOf(targets[query]);
-            float ofTarget = target < 0 ? 0 : -PositiveLogit(row[target]);
+            float ofTarget = target < 0 ? 0 : (float)-PositiveLogit(row[target]);
             NegativeLogits(row, logits);
             if (target >= 0)
             {
@@ -179,7 +161,7 @@ public readonly record struct CircleMargins
     {
         private readonly double gamma = margins.Gamma;
         private readonly bool constant = margins.Weighting == PairWeighting.Constant, attached = margins.WeightGradient == WeightGradient.Attached;
-        private readonly float lowest = margins.Clamp == SimilarityClamp.Both ? -1 : float.NegativeInfinity;
+        private readonly float lowest = margins.Clamp == SimilarityClamp.MinusOneToOne ? -1 : float.NegativeInfinity;
         private readonly float highest = margins.Clamp == SimilarityClamp.None ? float.PositiveInfinity : 1;
 
         public double Weight(double similarity) => constant ? 1 : Math.Max(0, Turned(similarity) + optimum);

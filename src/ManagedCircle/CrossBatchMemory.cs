@@ -87,7 +87,7 @@ public sealed class CrossBatchMemory
     /// <inheritdoc cref="ForwardBackward"/>
     public LossResult Forward(
         CircleLoss loss, EmbeddingBatch batch, Span<float> losses = default, QueryTerms terms = default, ReadOnlySpan<bool> enqueue = default) =>
-        Run(loss, batch, default, losses, terms, enqueue, throughKeys: false);
+        Run(loss, batch, default, losses, terms, enqueue, throughStored: false);
 
     /// <summary>Stores a batch, and computes its loss against all that is stored and the gradient of its rows.</summary>
     /// <param name="loss">The loss; its diagonals have no part, as no query meets its own copy.</param>
@@ -101,7 +101,7 @@ public sealed class CrossBatchMemory
     /// Which rows to store, shape [batch.Count]: those are then no queries, and the others are not stored (as PyTorch Metric Learning's <c>enqueue_mask</c>,
     /// for the two halves of a momentum encoder's batch). Empty to store every row and make it a query too.
     /// </param>
-    /// <param name="gradientThroughKeys">Whether the gradient also goes through the copies of the batch's rows as references.</param>
+    /// <param name="gradientThroughStored">Whether the gradient also goes through the copies of the batch's rows as references.</param>
     /// <exception cref="ArgumentException">
     /// A shape does not match, spans overlap, a row holds NaN or infinity, or there are too many rows to store; memory and gradient are unchanged.
     /// </exception>
@@ -112,17 +112,17 @@ public sealed class CrossBatchMemory
         Span<float> losses = default,
         QueryTerms terms = default,
         ReadOnlySpan<bool> enqueue = default,
-        bool gradientThroughKeys = false)
+        bool gradientThroughStored = false)
     {
         ThrowIf.NotExtent(gradient, batch, nameof(gradient));
         ThrowIf.Overlap(gradient, batch.Rows, "the gradient", "the batch");
-        return Run(loss, batch, gradient, losses, terms, enqueue, gradientThroughKeys);
+        return Run(loss, batch, gradient, losses, terms, enqueue, gradientThroughStored);
     }
 
     // ---- A call: store, compute, and take back what was stored where that fails ------------------------------------------------------------------------
 
     private LossResult Run(
-        CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue, bool throughKeys)
+        CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue, bool throughStored)
     {
         ArgumentNullException.ThrowIfNull(loss);
         bool whole = loss.Options.Scope == LossScope.Batch;
@@ -134,11 +134,11 @@ public sealed class CrossBatchMemory
         try
         {
             Enqueue(batch, enqueue);
-            Span<float> ofReferences = Room(ref referenceGradient, throughKeys ? Count * Dimension : 0);
+            Span<float> ofReferences = Room(ref referenceGradient, throughStored ? Count * Dimension : 0);
             LossResult result = enqueue.IsEmpty
                 ? OfAll(loss, batch, gradient, ofReferences, losses, terms, first)
                 : OfSome(loss, batch, gradient, ofReferences, losses, terms, enqueue);
-            for (int row = 0, slot = first; throughKeys && row < batch.Count; row++)
+            for (int row = 0, slot = first; throughStored && row < batch.Count; row++)
             {
                 if (enqueue.IsEmpty || enqueue[row])
                 {

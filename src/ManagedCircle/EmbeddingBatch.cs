@@ -1,6 +1,3 @@
-using System.Numerics.Tensors;
-using System.Runtime.InteropServices;
-
 namespace ManagedCircle;
 
 /// <summary>Rows of embeddings and the class of each, over the caller's memory; nothing is copied.</summary>
@@ -91,15 +88,4 @@ public readonly ref struct EmbeddingBatch
 
     /// <summary>Numbers from the first row's start to the last row's end: the least length of a gradient of these rows.</summary>
     internal long Extent => Count == 0 ? 0 : (Count - 1L) * Stride + Dimension;
-
-    /// <summary>Takes a matrix of rows as it lies in memory.</summary>
-    /// <param name="rows">Embeddings, shape [count, dimension], with consecutive numbers in a row.</param>
-    /// <param name="labels">The class of each row, shape [count].</param>
-    /// <exception cref="ArgumentException">The tensor is not a matrix with consecutive numbers in a row, or the label count is unlike its row count.</exception>
-    public static EmbeddingBatch FromTensor(in ReadOnlyTensorSpan<float> rows, ReadOnlySpan<long> labels)
-    {
-        (int dimension, int stride) = ThrowIf.NotMatrix(rows, labels.Length);
-        int extent = labels.IsEmpty ? 0 : checked((labels.Length - 1) * stride + dimension);
-        return new EmbeddingBatch(MemoryMarshal.CreateReadOnlySpan(in rows.GetPinnableReference(), extent), labels, dimension, stride);
-    }
 }

@@ -2,14 +2,7 @@ using ManagedCircle.Engine;
 
 namespace ManagedCircle;
 
-/// <summary>Counts and means over the pairs of one kind.</summary>
-/// <param name="Count">How many pairs there are.</param>
-/// <param name="MeanSimilarity">The mean of their similarities, before the clamp; NaN without pairs.</param>
-/// <param name="MeanWeight">The mean of their weights (the paper's alpha); NaN without pairs.</param>
-/// <param name="ZeroWeightShare">The share of them whose weight is 0: pairs beyond their optimum, which have no gradient; NaN without pairs.</param>
-public readonly record struct PairSummary(long Count, double MeanSimilarity, double MeanWeight, double ZeroWeightShare);
-
-/// <summary>What people plot to see training: the pairs of a batch, how similar they are, and how much weight they have.</summary>
+/// <summary>Pair counts, mean similarity and mean weight of a batch, for training curves.</summary>
 /// <param name="QueryCount">How many queries took part.</param>
 /// <param name="ValidCount">How many of them have a positive and a negative; for a whole-batch loss 1 or 0.</param>
 /// <param name="Positives">Over all positive pairs.</param>

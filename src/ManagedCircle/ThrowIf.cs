@@ -58,23 +58,6 @@ internal static class ThrowIf
         }
     }
 
-    /// <summary>Returns the dimension and stride of a matrix of so many rows, or throws.</summary>
-    public static (int Dimension, int Stride) NotMatrix(in ReadOnlyTensorSpan<float> rows, int count)
-    {
-        if (rows.Rank != 2 || (rows.Lengths[1] > 1 && rows.Strides[1] != 1))
-        {
-            throw new ArgumentException($"rows is a tensor of rank {rows.Rank}: expected a matrix [count, dimension] with consecutive numbers in a row.", nameof(rows));
-        }
-
-        if (rows.Lengths[0] != count)
-        {
-            throw new ArgumentException($"labels holds {count} labels: expected {rows.Lengths[0]}, one per row.", "labels");
-        }
-
-        int dimension = checked((int)rows.Lengths[1]);
-        return (dimension, count > 1 ? checked((int)rows.Strides[0]) : dimension);
-    }
-
     /// <summary>Returns the options, or throws if one is out of its range.</summary>
     public static CircleLossOptions Invalid(CircleLossOptions options)
     {
@@ -135,9 +118,9 @@ internal static class ThrowIf
             throw new ArgumentException($"Threads is {execution.Threads}: expected 1 to 4096.", nameof(execution));
         }
 
-        return execution.MaxWorkspaceBytes >= 0
+        return execution.MaxKeptSimilarityBytes >= 0
             ? execution
-            : throw new ArgumentException($"MaxWorkspaceBytes is {execution.MaxWorkspaceBytes}: expected 0 or more.", nameof(execution));
+            : throw new ArgumentException($"MaxKeptSimilarityBytes is {execution.MaxKeptSimilarityBytes}: expected 0 or more.", nameof(execution));
     }
 
     /// <summary>Throws if two batches have unlike dimensions.</summary>

@@ -24,9 +24,9 @@ public sealed class AllocationTests
 
     [Theory]
     [MemberData(nameof(Calls))]
-    public void A_call_of_a_size_seen_before_allocates_nothing(int threads, long? ignoreLabel, long maxWorkspaceBytes)
+    public void A_call_of_a_size_seen_before_allocates_nothing(int threads, long? ignoreLabel, long maxKeptSimilarityBytes)
     {
-        ExecutionOptions execution = new() { Threads = threads, MaxWorkspaceBytes = maxWorkspaceBytes };
+        ExecutionOptions execution = new() { Threads = threads, MaxKeptSimilarityBytes = maxKeptSimilarityBytes };
         using CircleLoss loss = new(CircleLossOptions.Paper with { IgnoreLabel = ignoreLabel }, execution);
 
         AssertAllocatesNothing(() =>

@@ -461,8 +461,8 @@ public sealed class CircleLossTests
     public void The_workspace_stays_within_its_bound_where_the_need_does(long bound)
     {
         LargeBatch batch = LargeBatch.Draw(1, 1_000, 16, classes: 6);
-        using CircleLoss least = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 0 });
-        using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = bound });
+        using CircleLoss least = new(CircleLossOptions.Paper, new() { MaxKeptSimilarityBytes = 0 });
+        using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxKeptSimilarityBytes = bound });
 
         least.ForwardBackward(batch.Batch, new float[batch.Rows.Length]);
         loss.ForwardBackward(batch.Batch, new float[batch.Rows.Length]);
@@ -592,7 +592,7 @@ public sealed class CircleLossTests
     public void The_workspace_stays_within_its_bound_when_a_batch_of_another_shape_follows()
     {
         LargeBatch narrow = LargeBatch.Draw(1, 1_000, 16, classes: 6), wide = LargeBatch.Draw(1, 1_000, 256, classes: 6);
-        using CircleLoss need = new(CircleLossOptions.Paper), loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 4_000_000 });
+        using CircleLoss need = new(CircleLossOptions.Paper), loss = new(CircleLossOptions.Paper, new() { MaxKeptSimilarityBytes = 4_000_000 });
 
         need.Forward(wide.Batch);
         Assert.InRange(need.WorkspaceBytes, 0, 4_000_000);

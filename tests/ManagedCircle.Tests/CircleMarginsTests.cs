@@ -88,20 +88,6 @@ public sealed class CircleMarginsTests
 
     [Theory]
     [MemberData(nameof(Choices))]
-    public void A_float_gives_the_result_of_double_rounded(PairWeighting weighting, WeightGradient gradient, SimilarityClamp clamp)
-    {
-        CircleMargins margins = new(Options(weighting, gradient, clamp));
-        foreach (float s in Similarities())
-        {
-            double same = s;
-            Assert.Equal(((float)margins.PositiveWeight(same), (float)margins.NegativeWeight(same)), (margins.PositiveWeight(s), margins.NegativeWeight(s)));
-            Assert.Equal(((float)margins.PositiveLogit(same), (float)margins.NegativeLogit(same)), (margins.PositiveLogit(s), margins.NegativeLogit(s)));
-            Assert.Equal(((float)margins.PositiveSlope(same), (float)margins.NegativeSlope(same)), (margins.PositiveSlope(s), margins.NegativeSlope(s)));
-        }
-    }
-
-    [Theory]
-    [MemberData(nameof(Choices))]
     public void A_span_gives_what_its_similarities_give_one_at_a_time(PairWeighting weighting, WeightGradient gradient, SimilarityClamp clamp)
     {
         CircleMargins margins = new(Options(weighting, gradient, clamp));

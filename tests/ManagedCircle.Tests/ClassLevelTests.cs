@@ -78,7 +78,7 @@ public sealed class ClassLevelTests
         foreach (int outside in (int[])[1, 4])
         {
             Nearly.Equal(
-                [.. cosines[(outside * 5)..(outside * 5 + 5)].Select(s => (double)margins.NegativeLogit(s))],
+                [.. cosines[(outside * 5)..(outside * 5 + 5)].Select(s => margins.NegativeLogit(s))],
                 Doubles(logits[(outside * 5)..(outside * 5 + 5)]),
                 Tolerances.LogitOfSimilarity(problem.Options, 1),
                 "logits");

@@ -95,7 +95,7 @@ public sealed class ComplaintTests
         static long Needed(int count)
         {
             LargeBatch batch = LargeBatch.Draw(203, count, 16, classes: 100);
-            using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxWorkspaceBytes = 0 });
+            using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxKeptSimilarityBytes = 0 });
             loss.ForwardBackward(batch.Batch, new float[batch.Rows.Length]);
             return loss.WorkspaceBytes;
         }

@@ -76,7 +76,7 @@ public sealed class CrossBatchMemoryTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void The_loss_is_that_of_the_batch_against_its_copies_and_the_memory_without_own_copies(bool throughKeys)
+    public void The_loss_is_that_of_the_batch_against_its_copies_and_the_memory_without_own_copies(bool throughStored)
     {
         (CrossBatchMemory memory, float[] rows, long[] labels) = Draw(stored: 11, count: 6);
         float[] before = memory.References.Rows.ToArray();
@@ -88,12 +88,12 @@ public sealed class CrossBatchMemoryTests
 
         LossResult result = memory.ForwardBackward(
             loss, new EmbeddingBatch(rows, labels), gradient, losses, new QueryTerms { Weights = Floats(terms.Weights), Upstream = Floats(terms.Upstream) },
-                gradientThroughKeys: throughKeys);
+                gradientThroughStored: throughStored);
 
         ReferenceResult expected = ReferenceLoss.AgainstReferences(Options, Doubles(rows), labels, references, referenceLabels, terms);
         Nearly.Equal(expected.Losses, Doubles(losses), x => Tolerances.PeerLossInFloat * Math.Max(1, x), "losses");
         Nearly.Equal(expected.Loss, result.Loss, Tolerances.PeerLossInFloat * Math.Max(1, expected.Loss), "loss");
-        double[] expectedGradient = [.. expected.QueryGradient.Zip(expected.ReferenceGradient[before.Length..], (q, r) => throughKeys ? q + r : q)];
+        double[] expectedGradient = [.. expected.QueryGradient.Zip(expected.ReferenceGradient[before.Length..], (q, r) => throughStored ? q + r : q)];
         Nearly.Equal(expectedGradient, Doubles(gradient), Tolerances.PeerGradientInFloat * Nearly.Largest(expectedGradient), "gradient");
         Assert.Equal(17, memory.Count);
     }
@@ -101,14 +101,14 @@ public sealed class CrossBatchMemoryTests
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Gradients_are_central_differences(bool throughKeys)
+    public void Gradients_are_central_differences(bool throughStored)
     {
         (CrossBatchMemory memory, float[] rows, long[] labels) = Draw(stored: 11, count: 6);
         double[] stored = Doubles(memory.References.Rows.ToArray()), start = Doubles(rows);
         long[] referenceLabels = [.. Enumerable.Range(0, 11).Select(i => memory.References.Label(i)), .. labels];
         float[] gradient = new float[rows.Length];
         using CircleLoss loss = new(Options);
-        memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, gradientThroughKeys: throughKeys);
+        memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, gradientThroughStored: throughStored);
 
         // Copies move with their rows where the gradient goes through them, and stay where it does not.
         const double Step = 1e-4;
@@ -120,14 +120,14 @@ public sealed class CrossBatchMemoryTests
             double[] moved = [.. start];
             moved[i] += steps * Step;
             ReferenceTerms terms = new() { ExcludedReferences = [.. Enumerable.Range(11, 6)] };
-            return ReferenceLoss.AgainstReferences(Options, moved, labels, [.. stored, .. throughKeys ? moved : start], referenceLabels, terms).Loss;
+            return ReferenceLoss.AgainstReferences(Options, moved, labels, [.. stored, .. throughStored ? moved : start], referenceLabels, terms).Loss;
         }
     }
 
     [Theory]
     [InlineData(false)]
     [InlineData(true)]
-    public void Rows_that_enter_by_a_mask_are_no_queries(bool throughKeys)
+    public void Rows_that_enter_by_a_mask_are_no_queries(bool throughStored)
     {
         (CrossBatchMemory memory, float[] rows, long[] labels) = Draw(stored: 11, count: 6);
         bool[] enqueue = [true, false, false, true, true, false];
@@ -145,7 +145,7 @@ public sealed class CrossBatchMemoryTests
             losses,
             new QueryTerms { Weights = [9, 2, 3, 9, 9, 4], Upstream = [9, 1, -1, 9, 9, 2] },
             enqueue,
-            throughKeys);
+            throughStored);
 
         ReferenceResult expected = ReferenceLoss.AgainstReferences(
             options, queryRows, [.. queries.Select(row => labels[row])], references, referenceLabels,
@@ -155,7 +155,7 @@ public sealed class CrossBatchMemoryTests
         Assert.All(keys, row => Assert.Equal(0, losses[row]));
         double largest = Tolerances.PeerGradientInFloat * Nearly.Largest([.. expected.QueryGradient, .. expected.ReferenceGradient]);
         Nearly.Equal(expected.QueryGradient, Of(queries, Doubles(gradient)), largest, "gradient of the queries");
-        Nearly.Equal(throughKeys ? expected.ReferenceGradient[(11 * 4)..] : new double[12], Of(keys, Doubles(gradient)), largest, "gradient of the keys");
+        Nearly.Equal(throughStored ? expected.ReferenceGradient[(11 * 4)..] : new double[12], Of(keys, Doubles(gradient)), largest, "gradient of the keys");
 
         static double[] Of(int[] which, double[] all) => [.. which.SelectMany(row => all[(row * 4)..(row * 4 + 4)])];
     }
@@ -264,8 +264,8 @@ public sealed class CrossBatchMemoryTests
 
         void Call()
         {
-            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, gradientThroughKeys: true);
-            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, enqueue: mask, gradientThroughKeys: true);
+            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, gradientThroughStored: true);
+            memory.ForwardBackward(loss, new EmbeddingBatch(rows, labels), gradient, enqueue: mask, gradientThroughStored: true);
         }
     }
 

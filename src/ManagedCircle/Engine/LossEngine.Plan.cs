@@ -39,7 +39,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         // Between the passes the tiles of similarities stay if all of them fit beside the rest.
         nint storeSize = (nint)rowBlock * Layout.TileStride * (nint)(self ? schedule.Steps : (long)rowBlocks * columnBlocks);
-        nuint bound = (nuint)execution.MaxWorkspaceBytes, storeNeed = Workspace.SizeOf<float>(storeSize);
+        nuint bound = (nuint)execution.MaxKeptSimilarityBytes, storeNeed = Workspace.SizeOf<float>(storeSize);
         bool keeps = needsGradient && need + storeNeed <= bound;
         storeNeed = keeps ? storeNeed : 0;
         if (Math.Max(workspace.Capacity, need) + Math.Max(store.Capacity, storeNeed) > bound)

@@ -82,11 +82,11 @@ internal unsafe struct PairTally(CircleLossOptions options)
         {
             if (kinds[column] == (int)PairKind.Positive)
             {
-                positives.Add(similarities[column], margins.PositiveWeight((double)similarities[column]));
+                positives.Add(similarities[column], margins.PositiveWeight(similarities[column]));
             }
             else if (kinds[column] == (int)PairKind.Negative)
             {
-                negatives.Add(similarities[column], margins.NegativeWeight((double)similarities[column]));
+                negatives.Add(similarities[column], margins.NegativeWeight(similarities[column]));
             }
         }
 

@@ -255,7 +255,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         {
             if (kinds[column] == (int)PairKind.Positive)
             {
-                destination[column] = logit ? margins.PositiveLogit(row[column]) : margins.PositiveWeight(row[column]);
+                destination[column] = (float)(logit ? margins.PositiveLogit(row[column]) : margins.PositiveWeight(row[column]));
             }
             else if (kinds[column] == (int)PairKind.Ignored)
             {

@@ -33,7 +33,7 @@ internal readonly struct PairTerms
         Positive = new Side(options.PositiveOptimum, options.PositiveMargin, scale, circle);
         Negative = new Side(-options.NegativeOptimum, -options.NegativeMargin, scale, circle);
         Clamps = options.Clamp != SimilarityClamp.None || !options.Normalize;
-        Lowest = options.Clamp == SimilarityClamp.Both ? -1 : -Beyond;
+        Lowest = options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : -Beyond;
         Highest = options.Clamp != SimilarityClamp.None ? 1 : Beyond;
         (Narrow, NegativeExponent) = NegativeRange(options, scale);
     }
@@ -45,7 +45,7 @@ internal readonly struct PairTerms
     private static (bool Narrow, float Exponent) NegativeRange(CircleLossOptions options, double scale)
     {
         double highest = options.Clamp != SimilarityClamp.None ? 1 : options.Normalize ? 1.001 : double.PositiveInfinity;
-        double lowest = options.Clamp == SimilarityClamp.Both ? -1 : options.Normalize ? -1.001 : double.NegativeInfinity;
+        double lowest = options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : options.Normalize ? -1.001 : double.NegativeInfinity;
         bool circle = options.Weighting == PairWeighting.Circle;
         (double least, double most) = Range(lowest, highest, options.NegativeOptimum, options.NegativeMargin);
         (double leastPositive, _) = Range(-highest, -lowest, -options.PositiveOptimum, -options.PositiveMargin);

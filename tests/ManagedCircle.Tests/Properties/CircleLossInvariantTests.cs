@@ -37,7 +37,7 @@ public sealed class CircleLossInvariantTests
     };
 
     /// <summary>The ways to run: stored or recomputed similarities.</summary>
-    private static readonly ExecutionOptions[] StoredAndRecomputed = [new() { MaxWorkspaceBytes = 1L << 30 }, new() { MaxWorkspaceBytes = 0 }];
+    private static readonly ExecutionOptions[] StoredAndRecomputed = [new() { MaxKeptSimilarityBytes = 1L << 30 }, new() { MaxKeptSimilarityBytes = 0 }];
 
     [Theory]
     [MemberData(nameof(Forms))]

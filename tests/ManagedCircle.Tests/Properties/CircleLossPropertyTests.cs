@@ -59,7 +59,7 @@ public sealed class CircleLossPropertyTests
         Both(drawn => drawn.Problem.Dimension > Layout.Depth);
         Both(drawn => drawn.IntLabels);
         Both(drawn => drawn.Padding > 0);
-        Both(drawn => drawn.Execution.MaxWorkspaceBytes > 0);
+        Both(drawn => drawn.Execution.MaxKeptSimilarityBytes > 0);
         Assert.Equal([0, 1, 2], reached.Select(drawn => Math.Min(2, drawn.Problem.Terms.Upstream.Length)).Distinct().Order());
         Assert.Equal([1, 2, 3], reached.Select(drawn => drawn.Execution.Threads).Distinct().Order());
         Assert.Equal(SimdChoice.Available.Order(), reached.Select(drawn => drawn.Execution.SimdWidth).Distinct().Order());

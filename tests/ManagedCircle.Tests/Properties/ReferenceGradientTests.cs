@@ -142,7 +142,7 @@ public sealed class ReferenceGradientTests
             double s = options.Clamp switch
             {
                 SimilarityClamp.AtMostOne => Math.Min(1, similarity),
-                SimilarityClamp.Both => Math.Max(-1, Math.Min(1, similarity)),
+                SimilarityClamp.MinusOneToOne => Math.Max(-1, Math.Min(1, similarity)),
                 _ => similarity,
             };
             return at.Pairs[pair] == PairKind.Positive

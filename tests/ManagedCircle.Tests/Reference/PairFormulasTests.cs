@@ -45,8 +45,8 @@ public sealed class PairFormulasTests
     [InlineData(SimilarityClamp.None, -1.5, -1.5)]
     [InlineData(SimilarityClamp.AtMostOne, 1.5, 1)]
     [InlineData(SimilarityClamp.AtMostOne, -1.5, -1.5)]
-    [InlineData(SimilarityClamp.Both, 1.5, 1)]
-    [InlineData(SimilarityClamp.Both, -1.5, -1)]
+    [InlineData(SimilarityClamp.MinusOneToOne, 1.5, 1)]
+    [InlineData(SimilarityClamp.MinusOneToOne, -1.5, -1)]
     public void A_clamped_similarity_counts_as_the_edge_and_has_no_slope(SimilarityClamp clamp, double similarity, double clamped)
     {
         CircleLossOptions options = Detached with { Clamp = clamp, PositiveOptimum = 2, NegativeOptimum = -2 };
@@ -60,8 +60,8 @@ public sealed class PairFormulasTests
 
     [Theory]
     [InlineData(SimilarityClamp.AtMostOne, 1)]
-    [InlineData(SimilarityClamp.Both, 1)]
-    [InlineData(SimilarityClamp.Both, -1)]
+    [InlineData(SimilarityClamp.MinusOneToOne, 1)]
+    [InlineData(SimilarityClamp.MinusOneToOne, -1)]
     public void The_edge_of_the_clamp_passes_its_gradient(SimilarityClamp clamp, double edge)
     {
         CircleLossOptions options = Detached with { Clamp = clamp, NegativeOptimum = -2 };

@@ -46,5 +46,23 @@ public sealed class SimdChoiceTests
     }
 
     [Fact]
+    public void Every_available_width_runs_and_every_other_is_refused()
+    {
+        foreach (SimdWidth width in Enum.GetValues<SimdWidth>())
+        {
+            ExecutionOptions execution = new() { SimdWidth = width };
+            if (width == SimdWidth.Auto || ExecutionOptions.AvailableSimdWidths.Contains(width))
+            {
+                using CircleLoss loss = new(CircleLossOptions.Paper, execution);
+                Assert.Equal(width == SimdWidth.Auto ? ExecutionOptions.AvailableSimdWidths[0] : width, loss.SimdWidth);
+            }
+            else
+            {
+                Assert.Throws<PlatformNotSupportedException>(() => new CircleLoss(CircleLossOptions.Paper, execution));
+            }
+        }
+    }
+
+    [Fact]
     public void One_number_at_a_time_runs_everywhere() => Assert.Equal(SimdWidth.Scalar, SimdChoice.Resolve(SimdWidth.Scalar));
 }

@@ -142,7 +142,7 @@ public sealed class FloatBounds
     private double Clamped(double s) => options.Clamp switch
     {
         SimilarityClamp.AtMostOne => Math.Min(1, s),
-        SimilarityClamp.Both => Math.Clamp(s, -1, 1),
+        SimilarityClamp.MinusOneToOne => Math.Clamp(s, -1, 1),
         _ => s,
     };
 

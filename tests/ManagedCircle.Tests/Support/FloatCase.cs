@@ -23,7 +23,7 @@ public sealed record FloatCase(LossProblem Problem, ExecutionOptions Execution, 
         {
             Threads = random.Next(1, 4),
             SimdWidth = Pick(SimdChoice.Available),
-            MaxWorkspaceBytes = Pick(0, ExecutionOptions.Default.MaxWorkspaceBytes),
+            MaxKeptSimilarityBytes = Pick(0, ExecutionOptions.Default.MaxKeptSimilarityBytes),
         };
         bool fit = problem.Labels.Concat(problem.ReferenceLabels).All(label => label == (int)label);
         return new(problem, execution, Padding: Pick(0, 0, 1, 7), fit && random.Next(2) == 0, seed);

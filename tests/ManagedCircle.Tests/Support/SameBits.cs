@@ -32,7 +32,7 @@ public static class SameBits
         Self("whole batch", CircleLossOptions.PaperGlobal, 290, 128),
         Against("whole batch, separate", CircleLossOptions.PaperGlobal with { Combination = LossCombination.Separate, ReferenceDiagonal = DiagonalPairs.Removed }, 40, 33, 3),
         Against("class level", CircleLossOptions.ClassLevel, 150, 40, 128),
-        Self("one dimension", CircleLossOptions.Keras with { Clamp = SimilarityClamp.Both, Denominator = MeanDenominator.Weights }, 65, 1, weights: true),
+        Self("one dimension", CircleLossOptions.Keras with { Clamp = SimilarityClamp.MinusOneToOne, Denominator = MeanDenominator.Weights }, 65, 1, weights: true),
         Self("unified", new() { Weighting = PairWeighting.Constant, Reduction = LossReduction.Sum, OutputScale = OutputScale.InverseGamma }, 130, 127),
         Self("itself kept, a label ignored", new() { Gamma = 16, Margin = -0.1, SelfDiagonal = DiagonalPairs.Kept, IgnoreLabel = 2, Reduction = LossReduction.None }, 333, 128),
         Self("free constants, attached", new()
@@ -52,7 +52,7 @@ public static class SameBits
 
     /// <summary>One to four threads, keeping similarities between the passes and computing them again.</summary>
     public static IEnumerable<ExecutionOptions> Executions(SimdWidth width) =>
-        Enumerable.Range(1, 4).Select(threads => new ExecutionOptions { SimdWidth = width, Threads = threads, MaxWorkspaceBytes = threads % 2 == 0 ? 0 : 64L << 20 });
+        Enumerable.Range(1, 4).Select(threads => new ExecutionOptions { SimdWidth = width, Threads = threads, MaxKeptSimilarityBytes = threads % 2 == 0 ? 0 : 64L << 20 });
 
     /// <summary>The hash of all answers at the widest vectors.</summary>
     public static string HashOfAll() => Hash(Problems.Select(problem => problem.SolveInFloat()));

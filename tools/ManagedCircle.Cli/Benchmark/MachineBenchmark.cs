@@ -129,12 +129,12 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
         (float[] rows, int[] labels) = Batch(n, d);
         float[] gradient = new float[rows.Length];
         double unit = (double)n * n * d;
-        using CircleLoss recomputing = new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxWorkspaceBytes = 0 });
+        using CircleLoss recomputing = new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxKeptSimilarityBytes = 0 });
         Add("forward", "recomputed", unit, recomputing, () => recomputing.Forward(new(rows, labels)));
         Add("forward-backward", "recomputed", 4 * unit, recomputing, () => recomputing.ForwardBackward(new(rows, labels), gradient));
         if (stored)
         {
-            using CircleLoss storing = new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxWorkspaceBytes = long.MaxValue });
+            using CircleLoss storing = new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxKeptSimilarityBytes = long.MaxValue });
             Add("forward-backward", "stored", 3 * unit, storing, () => storing.ForwardBackward(new(rows, labels), gradient));
         }
 

@@ -38,7 +38,7 @@ internal static class CommandOption
     {
         try
         {
-            _ = new CircleMargins(options);
+            options.Validate();
             return options;
         }
         catch (ArgumentException error)

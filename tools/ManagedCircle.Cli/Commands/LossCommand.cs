@@ -131,7 +131,7 @@ internal static class LossCommand
     internal static ExecutionOptions ReadExecution(ParseResult command) => new()
     {
         Threads = command.GetValue(Threads) ?? ExecutionOptions.Default.Threads,
-        MaxWorkspaceBytes = (long?)command.GetValue(MaxWorkspace) << 20 ?? ExecutionOptions.Default.MaxWorkspaceBytes,
+        MaxKeptSimilarityBytes = (long?)command.GetValue(MaxWorkspace) << 20 ?? ExecutionOptions.Default.MaxKeptSimilarityBytes,
         SimdWidth = command.GetValue(Isa) ?? ExecutionOptions.Default.SimdWidth,
     };
 

@@ -68,7 +68,7 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         OfPairs("clamp-passes-gradient", "a clamped similarity passes its gradient on, where it has none", (options, kind, s) =>
             options.Clamp == SimilarityClamp.None
                 ? null
-                : Right(options, kind, s) with { Slope = PairFormulas.Slope(options, kind, Math.Clamp(s, options.Clamp == SimilarityClamp.Both ? -1 : double.MinValue, 1)) }),
+                : Right(options, kind, s) with { Slope = PairFormulas.Slope(options, kind, Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, 1)) }),
 
         WithTerms("weights-ignored", "the weights are ignored", terms => terms.Weights.Length == 0 ? null : terms with { Weights = [] }),
         WithTerms("upstream-ignored", "the upstream gradient is ignored", terms => terms.Upstream.Length == 0 ? null : terms with { Upstream = [] }),
@@ -144,7 +144,7 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             return null;
         }
 
-        double clamped = Math.Clamp(s, options.Clamp == SimilarityClamp.Both ? -1 : double.MinValue, options.Clamp == SimilarityClamp.None ? double.MaxValue : 1);
+        double clamped = Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, options.Clamp == SimilarityClamp.None ? double.MaxValue : 1);
         double sign = Sign(options, kind), optimum = kind == PairKind.Positive ? options.PositiveOptimum : options.NegativeOptimum, margin = MarginOf(options, kind);
         double weight = kind == PairKind.Positive ? optimum - clamped : clamped - optimum;
         double attached = sign * (kind == PairKind.Positive ? optimum + margin - 2 * clamped : 2 * clamped - optimum - margin);

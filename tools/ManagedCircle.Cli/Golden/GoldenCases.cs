@@ -53,8 +53,8 @@ internal sealed class GoldenCases(ulong seed)
         yield return Self("normalize-false", "rows taken as they are", unnormalized, 20, 12, 6, LengthsAroundOne);
         yield return Self("normalize-false-attached", "rows taken as they are", unnormalized with { WeightGradient = WeightGradient.Attached }, 20, 12, 6, LengthsAroundOne);
         yield return Self("clamp-max1", "products above 1 count as 1, without gradient", unnormalized with { Clamp = SimilarityClamp.AtMostOne }, 20, 6, 5, LengthsAroundOne, spread: 0.4);
-        yield return Self("clamp-both", "products are held in [-1, 1]", unnormalized with { Clamp = SimilarityClamp.Both }, 20, 3, 5, (0.8, 1.7), spread: 0.4);
-        yield return Against("clamp-both-references", "products are held in [-1, 1]", Attached(unnormalized) with { Clamp = SimilarityClamp.Both }, 13, 17, 3, 4, (0.8, 1.7), spread: 0.4);
+        yield return Self("clamp-both", "products are held in [-1, 1]", unnormalized with { Clamp = SimilarityClamp.MinusOneToOne }, 20, 3, 5, (0.8, 1.7), spread: 0.4);
+        yield return Against("clamp-both-references", "products are held in [-1, 1]", Attached(unnormalized) with { Clamp = SimilarityClamp.MinusOneToOne }, 13, 17, 3, 4, (0.8, 1.7), spread: 0.4);
         yield return Self("scope-batch", "one loss, each unordered pair once", Paper with { Scope = LossScope.Batch }, 21, 12, 6);
         yield return Self("scope-batch-attached", "one loss, each unordered pair once", Attached(Paper) with { Scope = LossScope.Batch, Gamma = 32 }, 21, 12, 6);
         yield return Self("scope-batch-diagonal-keep", "pairs (i, i) once", Paper with { Scope = LossScope.Batch, SelfDiagonal = DiagonalPairs.Kept, Gamma = 8 }, 15, 12, 6);
@@ -202,7 +202,7 @@ internal sealed class GoldenCases(ulong seed)
         yield return Given("similarities-alpha-constant", Paper with { Weighting = PairWeighting.Constant }, 7, 12);
         yield return Given("similarities-combine-separate", Paper with { Combination = LossCombination.Separate, Gamma = 8 }, 7, 12);
         yield return Given("similarities-clamp-max1", Attached(Paper) with { Clamp = SimilarityClamp.AtMostOne, Gamma = 16 }, 7, 12, 1.25);
-        yield return Given("similarities-clamp-both", Paper with { Clamp = SimilarityClamp.Both, Gamma = 8 }, 7, 12, 1.25);
+        yield return Given("similarities-clamp-both", Paper with { Clamp = SimilarityClamp.MinusOneToOne, Gamma = 8 }, 7, 12, 1.25);
         yield return Given("similarities-beyond-one", Attached(Paper) with { Gamma = 8 }, 7, 12, 1.75);
         yield return Given("similarities-diagonal-remove", Paper with { ReferenceDiagonal = DiagonalPairs.Removed, Gamma = 8 }, 12, 12);
         yield return Given("similarities-scope-batch", Paper with { Scope = LossScope.Batch, Gamma = 8 }, 7, 12);

@@ -27,7 +27,7 @@ internal static class OptionWords
     public static readonly (string Word, PairWeighting Value)[] Alpha = [("circle", PairWeighting.Circle), ("constant", PairWeighting.Constant)];
     public static readonly (string Word, WeightGradient Value)[] AlphaGradient = [("detached", WeightGradient.Detached), ("attached", WeightGradient.Attached)];
     public static readonly (string Word, SimilarityClamp Value)[] Clamp =
-        [("none", SimilarityClamp.None), ("max1", SimilarityClamp.AtMostOne), ("both", SimilarityClamp.Both)];
+        [("none", SimilarityClamp.None), ("max1", SimilarityClamp.AtMostOne), ("both", SimilarityClamp.MinusOneToOne)];
     public static readonly (string Word, LossScope Value)[] Scope = [("query", LossScope.PerQuery), ("batch", LossScope.Batch)];
     public static readonly (string Word, LossCombination Value)[] Combine = [("joint", LossCombination.Joint), ("separate", LossCombination.Separate)];
     public static readonly (string Word, DiagonalPairs Value)[] Diagonal = [("keep", DiagonalPairs.Kept), ("remove", DiagonalPairs.Removed)];
