@@ -1,6 +1,5 @@
 using System.Runtime.InteropServices;
 using BenchmarkDotNet.Attributes;
-using ManagedCircle.Engine;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 

@@ -24,14 +24,14 @@ namespace ManagedCircle;
 /// </remarks>
 public sealed class CosineSimilarity : IDisposable
 {
-    private readonly SimilarityEngine engine;
+    private readonly MatrixEngine engine;
 
     /// <summary>Makes an instance; its workspace grows with the largest call seen and is reused.</summary>
     /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
     /// <exception cref="ArgumentException">An option is out of its range.</exception>
     /// <exception cref="PlatformNotSupportedException">The vectors asked for are not there.</exception>
     public CosineSimilarity(ExecutionOptions? execution = null) =>
-        engine = SimilarityEngine.Create(ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+        engine = MatrixEngine.Create(ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
 
     /// <summary>The vectors it runs on.</summary>
     public SimdWidth SimdWidth => engine.SimdWidth;
@@ -247,7 +247,7 @@ public sealed class CosineSimilarity : IDisposable
         ThrowIf.NotRoom(destination.Length, queries.Count, references.Count, destinationStride, nameof(destination));
         ThrowIf.Overlap(destination, queries.Memory, nameof(destination), self ? "rows" : "queries");
         ThrowIf.Overlap(destination, references.Memory, nameof(destination), "references");
-        engine.Forward(new SimilarityCall { Queries = queries, References = references, Self = self, Normalize = normalize }, destination, destinationStride);
+        engine.Forward(new MatrixCall { Queries = queries, References = references, Self = self, Normalize = normalize }, destination, destinationStride);
     }
 
     private void Backward(
@@ -268,7 +268,7 @@ public sealed class CosineSimilarity : IDisposable
         ThrowIf.Overlap(referenceGradient, references.Memory, nameof(referenceGradient), "references");
         ThrowIf.Overlap(referenceGradient, similarityGradient, nameof(referenceGradient), nameof(similarityGradient));
         ThrowIf.Overlap(queryGradient, referenceGradient, nameof(queryGradient), nameof(referenceGradient));
-        SimilarityCall call = new() { Queries = queries, References = references, Normalize = normalize };
+        MatrixCall call = new() { Queries = queries, References = references, Normalize = normalize };
         engine.Backward(call, GradientOf(queries, references, similarityGradient, similarityStride), queryGradient, referenceGradient);
     }
 
@@ -277,7 +277,7 @@ public sealed class CosineSimilarity : IDisposable
         ThrowIf.NotRoom(gradient.Length, rows.Count, rows.Columns, rows.Stride, nameof(gradient));
         ThrowIf.Overlap(gradient, rows.Memory, nameof(gradient), nameof(rows));
         ThrowIf.Overlap(gradient, similarityGradient, nameof(gradient), nameof(similarityGradient));
-        SimilarityCall call = new() { Queries = rows, References = rows, Self = true, Normalize = normalize };
+        MatrixCall call = new() { Queries = rows, References = rows, Self = true, Normalize = normalize };
         engine.Backward(call, GradientOf(rows, rows, similarityGradient, similarityStride), gradient, default);
     }
 

@@ -322,4 +322,28 @@ internal static class ThrowIf
             }
         }
     }
+
+    /// <summary>Throws if a scheduler runs a worker whose number there is not.</summary>
+    public static void UnknownWorker(IWorkScheduler scheduler, int worker, int workers)
+    {
+        if ((uint)worker >= (uint)workers)
+        {
+            throw new InvalidOperationException($"The scheduler {scheduler.GetType().Name} ran worker {worker}: expected the numbers from 0 to {workers - 1}, each once.");
+        }
+    }
+
+    /// <summary>Throws if a scheduler runs a worker again.</summary>
+    public static void WorkerTwice(bool twice, IWorkScheduler scheduler, int worker, int workers)
+    {
+        if (twice)
+        {
+            throw new InvalidOperationException(
+                $"The scheduler {scheduler.GetType().Name} ran worker {worker} twice: expected the numbers from 0 to {workers - 1}, each once.");
+        }
+    }
+
+    /// <summary>What is wrong with a scheduler that returns too early.</summary>
+    public static InvalidOperationException WorkersMissing(IWorkScheduler scheduler, int ended, int workers) =>
+        new($"The scheduler {scheduler.GetType().Name} returned when {ended} of {workers} workers had ended: "
+            + $"expected it to run the numbers from 0 to {workers - 1}, each once, and to wait until all have returned.");
 }

@@ -17,10 +17,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         int others = self ? queryCount : referenceCount;
         rowBlock = RowBlock(queryCount, self);
         columnBlock = self ? rowBlock : Layout.Tile;
-        (int rowBlocks, int columnBlocks) = (Blocks(queryCount, rowBlock), Blocks(others, columnBlock));
+        (int rowBlocks, int columnBlocks) = (Layout.Blocks(queryCount, rowBlock), Layout.Blocks(others, columnBlock));
         schedule = self ? TileSchedule.OfBatch(rowBlocks) : TileSchedule.OfReferences(rowBlocks, columnBlocks);
         long work = (long)queryCount * others * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
-        int workers = (int)Math.Clamp(Math.Min(work / WorkPerWorker, schedule.Steps), 1, execution.Threads);
+        int workers = Team.Workers(Math.Min(work / Team.WorkPerWorker, schedule.Steps), execution.Threads);
 
         bool fit = LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References);
         int table = fit ? 0 : LabelCodes.TableSize(queryCount + referenceCount);
@@ -83,16 +83,16 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         excluded = Excluded(call, order);
         (givenQueries, givenReferences, upstreamCount) = (call.Queries.Count, call.References.Count, call.Terms.Upstream.Length);
-        (badQuery, badReference, finishing, finished) = (int.MaxValue, int.MaxValue, 0, false);
-        (nextPanel, packedPanels, nextForward, doneForward, nextBackward) = (0, 0, 0, 0, 0);
+        packing.Reset();
+        (nextForward.Value, doneForward.Value, nextFinish.Value, doneFinish.Value, nextBackward.Value) = (0, 0, 0, 0, 0);
         ClearTurns();
         return workers;
     }
 
     private void ClearTurns()
     {
-        new Span<int>(rowTurns, Blocks(queries.Count, rowBlock)).Clear();
-        new Span<int>(columnTurns, Blocks(references.Count, columnBlock)).Clear();
+        new Span<int>(rowTurns, Layout.Blocks(queries.Count, rowBlock)).Clear();
+        new Span<int>(columnTurns, Layout.Blocks(references.Count, columnBlock)).Clear();
     }
 
     private int Remaining(EmbeddingBatch batch)
@@ -161,8 +161,6 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
     // Few queries against many references still make enough tiles for several workers; it depends on the counts alone, so results do too.
     private static int RowBlock(int count, bool self) => self || count > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(count / 4), Layout.Pack, Layout.Tile);
-
-    private static int Blocks(int count, int block) => (count + block - 1) / block;
 
     private static int Slices(int dimension) => Layout.Packed(dimension) / Layout.Pack;
 

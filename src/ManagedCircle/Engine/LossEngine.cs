@@ -86,12 +86,9 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     where TSimd : unmanaged, ISimd<TSimd>
     where TForm : struct, IPairForm
 {
-    // Multiply-adds that are worth a worker of their own: about 10 microseconds.
-    private const long WorkPerWorker = 1L << 20;
-
     private readonly CircleLossOptions options;
     private readonly ExecutionOptions execution;
-    private readonly IWorkScheduler scheduler;
+    private readonly Team team;
     private readonly PairTerms terms;
     private readonly Workspace workspace = new(), store = new();
     private readonly Action<int> work;
@@ -104,20 +101,19 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private int* queryLabels, referenceLabels, keptQueries, keptReferences, excluded, rowTurns, columnTurns;
     private RunningSums sums;
     private float* losses, factors, selfSimilarities, queryGradient, referenceGradient, scratch, kept;
-    private int givenQueries, givenReferences, upstreamCount, rowBlock, columnBlock, badQuery, badReference;
+    private int givenQueries, givenReferences, upstreamCount, rowBlock, columnBlock;
     private nint scratchSize;
     private TileSchedule schedule;
     private LossResult result;
-    private long nextPanel, packedPanels, nextForward, doneForward, nextBackward;
-    private int finishing;
-    private volatile bool finished;
+    private RowsPacking packing;
+    private SharedCounter nextForward, doneForward, nextFinish, doneFinish, nextBackward;
 
     public LossEngine(CircleLossOptions options, in PairTerms terms, ExecutionOptions execution, SimdWidth width)
     {
         this.options = options;
         this.execution = execution;
         SimdWidth = width;
-        scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
+        team = new Team(execution);
         this.terms = terms;
         work = Work;
     }
@@ -142,17 +138,9 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             weights = weightMemory;
             upstream = upstreamMemory;
             int workers = Plan(call);
-            if (workers == 1)
-            {
-                Work(0);
-            }
-            else
-            {
-                scheduler.Run(workers, work);
-            }
-
-            ThrowIf.NotFinite(options.CheckInputs, badQuery, self ? "rows" : "queries");
-            ThrowIf.NotFinite(options.CheckInputs, badReference, "references");
+            team.Run(workers, work);
+            ThrowIf.NotFinite(options.CheckInputs, packing.BadQuery, self ? "rows" : "queries");
+            ThrowIf.NotFinite(options.CheckInputs, packing.BadReference, "references");
             return result;
         }
     }
@@ -165,74 +153,41 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     // ---- The steps ----------------------------------------------------------------------------------------------------------------------------------
 
-    // One worker alone does everything; one that comes late finds less to do. A call forks once: a sleeping thread takes 30 to 50 us to come.
     private void Work(int worker)
     {
-        long panels = Blocks(queries.Count, Layout.Pack) + (self ? 0 : Blocks(references.Count, Layout.Pack));
-        Pack(panels);
-        Turns.Wait(ref packedPanels, panels);
-        if (options.CheckInputs && Math.Min(badQuery, badReference) != int.MaxValue)
+        RowsToPack own = new() { Rows = queryRows, Stride = queryStride, Order = keptQueries, Packed = queries };
+        RowsToPack others = self ? default : new() { Rows = referenceRows, Stride = referenceStride, Order = keptReferences, Packed = references };
+        packing.Run<TSimd>(team, own, others, options.Normalize, scratch + (worker * scratchSize));
+        if (options.CheckInputs && Math.Min(packing.BadQuery, packing.BadReference) != int.MaxValue)
         {
             return;
         }
 
         Forward(worker);
-        Turns.Wait(ref doneForward, schedule.Steps);
-        if (Interlocked.CompareExchange(ref finishing, 1, 0) == 0)
+        team.Await(ref doneForward, schedule.Steps);
+        if (team.Next(ref nextFinish) == 0)
         {
             Finish();
-            finished = true;
+            Interlocked.Increment(ref doneFinish.Value);
         }
 
-        for (SpinWait spin = default; !finished;)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-
+        team.Await(ref doneFinish, 1);
         if (needsGradient)
         {
             Backward(worker);
         }
     }
 
-    private static long Next(ref long counter) => Interlocked.Increment(ref counter) - 1;
-
-    private void Pack(long panels)
-    {
-        int queryPanels = Blocks(queries.Count, Layout.Pack);
-        for (long panel = Next(ref nextPanel); panel < panels; panel = Next(ref nextPanel))
-        {
-            if (panel < queryPanels)
-            {
-                Pack(queryRows, queryStride, keptQueries, queries, (int)panel, ref badQuery);
-            }
-            else
-            {
-                Pack(referenceRows, referenceStride, keptReferences, references, (int)panel - queryPanels, ref badReference);
-            }
-
-            Interlocked.Increment(ref packedPanels);
-        }
-    }
-
-    private void Pack(float* rows, nint stride, int* keptRows, in PackedRows packed, int panel, ref int bad)
-    {
-        int found = RowPacking.Pack<TSimd>(rows, stride, keptRows, options.Normalize, packed, panel * Layout.Pack);
-        for (int known = bad; found >= 0 && found < known; known = bad)
-        {
-            Interlocked.CompareExchange(ref bad, found, known);
-        }
-    }
-
     private void Forward(int worker)
     {
         float* tile = scratch + (worker * scratchSize);
-        RunningSums rows = LocalSums(tile + (Layout.Tile * Layout.TileStride)), columns = LocalSums(rows.NegativeExponents + Layout.Tile + Layout.SumLanes);
-        for (long step = Next(ref nextForward); step < schedule.Steps; step = Next(ref nextForward))
+        const int Room = Layout.Tile + Layout.SumLanes;
+        RunningSums rows = RunningSums.At(tile + (Layout.Tile * Layout.TileStride), Room), columns = RunningSums.At(rows.NegativeExponents + Room, Room);
+        for (long step = team.Next(ref nextForward); step < schedule.Steps; step = team.Next(ref nextForward))
         {
             if (!schedule.TryGet(step, out TileUnit unit))
             {
-                Interlocked.Increment(ref doneForward);
+                Interlocked.Increment(ref doneForward.Value);
                 continue;
             }
 
@@ -248,29 +203,29 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
                 LogSumExpTile.Accumulate<TSimd, RowEnd, TForm>(pairs, terms, rows, columns);
             }
 
-            Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
+            team.AwaitTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
             LogSumExpTile.Merge<TSimd>(rows, sums.From(unit.RowBlock * rowBlock), pairs.Rows);
             if (pairs.Triangle)
             {
                 LogSumExpTile.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
             }
 
-            Turns.Pass(ref rowTurns[unit.RowBlock], unit.RowTurn);
+            Team.PassTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
             if (self && !pairs.Triangle)
             {
-                Turns.Wait(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
+                team.AwaitTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
                 LogSumExpTile.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
-                Turns.Pass(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
+                Team.PassTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
             }
 
-            Interlocked.Increment(ref doneForward);
+            Interlocked.Increment(ref doneForward.Value);
         }
     }
 
     private void Backward(int worker)
     {
         float* h = scratch + (worker * scratchSize);
-        for (long step = Next(ref nextBackward); step < schedule.Steps; step = Next(ref nextBackward))
+        for (long step = team.Next(ref nextBackward); step < schedule.Steps; step = team.Next(ref nextBackward))
         {
             if (!schedule.TryGetBackwards(step, out TileUnit unit))
             {
@@ -301,29 +256,29 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             if (queryGradient != null)
             {
                 float* gradient = queryGradient + ((nint)firstRow * Layout.Pack);
-                Turns.Wait(ref rowTurns[unit.RowBlock], unit.RowTurn);
+                team.AwaitTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
                 TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, gradient, queries.SliceStride, add: unit.RowTurn > 0);
 
-                if (unit.RowTurn == Blocks(references.Count, columnBlock) - 1)
+                if (unit.RowTurn == Layout.Blocks(references.Count, columnBlock) - 1)
                 {
                     Unpack(queries, queryGradient, keptQueries, firstRow, pairs.Rows, queryDestination, queryStride);
                 }
 
-                Turns.Pass(ref rowTurns[unit.RowBlock], unit.RowTurn);
+                Team.PassTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
             }
 
             if (referenceGradient != null && !pairs.Triangle)
             {
                 ref int turn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];
                 float* gradient = referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack);
-                Turns.Wait(ref turn, unit.ColumnTurn);
+                team.AwaitTurn(ref turn, unit.ColumnTurn);
                 TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, gradient, references.SliceStride, add: unit.ColumnTurn > 0);
-                if (unit.ColumnTurn == Blocks(queries.Count, rowBlock) - 1)
+                if (unit.ColumnTurn == Layout.Blocks(queries.Count, rowBlock) - 1)
                 {
                     Unpack(references, referenceGradient, keptReferences, pairs.FirstColumn, pairs.Columns, self ? queryDestination : referenceDestination, referenceStride);
                 }
 
-                Turns.Pass(ref turn, unit.ColumnTurn);
+                Team.PassTurn(ref turn, unit.ColumnTurn);
             }
         }
     }
@@ -346,7 +301,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
         // Rows come label by label, so two blocks share at most the label that ends the first and begins the second.
         bool apart = self && !triangle && queryLabels[firstRow + rowBlock - 1] != queryLabels[firstColumn];
-        long slot = self ? step : ((long)unit.RowBlock * Blocks(references.Count, columnBlock)) + unit.ColumnBlock;
+        long slot = self ? step : ((long)unit.RowBlock * Layout.Blocks(references.Count, columnBlock)) + unit.ColumnBlock;
         return new TilePairs
         {
             Similarities = kept == null ? tile : kept + ((nint)slot * rowBlock * Layout.TileStride),
@@ -359,11 +314,5 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             Excluded = excluded == null ? null : excluded + firstRow,
             FirstColumn = firstColumn,
         };
-    }
-
-    private static RunningSums LocalSums(float* memory)
-    {
-        const int Size = Layout.Tile + Layout.SumLanes;
-        return new RunningSums { PositiveSums = memory, PositiveExponents = memory + Size, NegativeSums = memory + (2 * Size), NegativeExponents = memory + (3 * Size) };
     }
 }

@@ -94,7 +94,7 @@ internal unsafe struct LossFinish
     {
         const int Room = Layout.SumLanes;
         float* memory = stackalloc float[5 * Room], loss = memory + (4 * Room);
-        RunningSums whole = new() { PositiveSums = memory, PositiveExponents = memory + Room, NegativeSums = memory + (2 * Room), NegativeExponents = memory + (3 * Room) };
+        RunningSums whole = RunningSums.At(memory, Room);
         whole.Clear(Room, PairTerms.EmptyExponent);
         Total(Sums, Count, whole);
         if (bothEnds)

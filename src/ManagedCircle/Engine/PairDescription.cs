@@ -49,7 +49,7 @@ internal unsafe struct PairDescription
         }
 
         float* memory = stackalloc float[4];
-        RunningSums total = new() { PositiveSums = memory, PositiveExponents = memory + 1, NegativeSums = memory + 2, NegativeExponents = memory + 3 };
+        RunningSums total = RunningSums.At(memory, 1);
         LossFinish.Total(sums, queryCount, total);
         all.Write(0, total, destination);
     }

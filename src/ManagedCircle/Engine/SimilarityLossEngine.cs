@@ -59,7 +59,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
     private readonly CircleLossOptions options;
     private readonly ExecutionOptions execution;
-    private readonly IWorkScheduler scheduler;
+    private readonly Team team;
     private readonly PairTerms terms;
     private readonly CircleMargins margins;
     private readonly Workspace workspace = new();
@@ -71,7 +71,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     private RunningSums sums;
     private float* similarities, gradient, scratch, weights, logits;
     private PairDescription* descriptions;
-    private long next;
+    private SharedCounter taken;
 
     public SimilarityLossEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
     {
@@ -79,7 +79,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         this.options = options with { Normalize = false };
         this.execution = execution;
         SimdWidth = width;
-        scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
+        team = new Team(execution);
         terms = new PairTerms(this.options);
         margins = new CircleMargins(options);
         (forward, backward) = (Forward, Backward);
@@ -102,7 +102,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             logits = logitDestination;
             bool whole = options.Scope == LossScope.Batch;
             (queryCount, columns, padded) = (call.Batch.QueryCount, call.Batch.ReferenceCount, PairRow.Padded(call.Batch.ReferenceCount));
-            int workers = (int)Math.Clamp(Math.Min((long)queryCount * columns / PairsPerWorker, queryCount), 1, execution.Threads);
+            int workers = Team.Workers(Math.Min((long)queryCount * columns / PairsPerWorker, queryCount), execution.Threads);
             int room = Layout.Packed(queryCount) + Layout.SumLanes;
             bool describes = call.Details.AnyOfQueries;
             workspace.Reset(
@@ -163,18 +163,11 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
     private void Share(Action<int> step, int workers)
     {
-        next = 0;
-        if (workers == 1)
-        {
-            step(0);
-        }
-        else
-        {
-            scheduler.Run(workers, step);
-        }
+        taken.Value = 0;
+        team.Run(workers, step);
     }
 
-    private long Next() => Interlocked.Increment(ref next) - 1;
+    private long Next() => team.Next(ref taken);
 
     private void Forward(int worker)
     {

@@ -1,12 +1,11 @@
 using System.Runtime.InteropServices;
+using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
 
 /// <summary>One block of native memory that grows to the largest need seen, and deals out aligned parts of itself.</summary>
 internal sealed unsafe class Workspace : IDisposable
 {
-    private const nuint Alignment = 64;
-
     private byte* memory;
     private nuint used;
     private bool disposed;
@@ -18,20 +17,22 @@ internal sealed unsafe class Workspace : IDisposable
 
     /// <summary>The bytes that <paramref name="count"/> numbers take.</summary>
     public static nuint SizeOf<T>(nint count)
-        where T : unmanaged => ((nuint)count * (nuint)sizeof(T) + Alignment - 1) / Alignment * Alignment;
+        where T : unmanaged => ((nuint)count * (nuint)sizeof(T) + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment;
 
-    /// <summary>Makes room for so many bytes, and takes back everything dealt out.</summary>
+    /// <summary>Makes room for so many bytes, takes back everything dealt out, and returns an arena of them.</summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
-    public void Reset(nuint bytes)
+    public Arena Reset(nuint bytes)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
         used = 0;
         if (bytes > Capacity)
         {
             Free();
-            memory = (byte*)NativeMemory.AlignedAlloc(bytes, Alignment);
+            memory = (byte*)NativeMemory.AlignedAlloc(bytes, Arena.Alignment);
             Capacity = bytes;
         }
+
+        return new Arena(memory, bytes);
     }
 
     /// <summary>The next <paramref name="count"/> numbers, not cleared.</summary>

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;
@@ -14,6 +13,18 @@ internal unsafe struct RunningSums
     public float* NegativeSums;
 
     public float* NegativeExponents;
+
+    /// <summary>Takes the memory of <paramref name="count"/> sums, whole cache lines of them.</summary>
+    public static RunningSums Lay(ref Arena arena, nint count) => At(arena.Take<float>(4 * count), count);
+
+    /// <summary>Sums in memory of four times <paramref name="count"/> numbers.</summary>
+    public static RunningSums At(float* memory, nint count) => new()
+    {
+        PositiveSums = memory,
+        PositiveExponents = memory + count,
+        NegativeSums = memory + (2 * count),
+        NegativeExponents = memory + (3 * count),
+    };
 
     /// <summary>The sums from <paramref name="first"/> on.</summary>
     public readonly RunningSums From(nint first) => new()

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using ManagedCircle.Engine;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;

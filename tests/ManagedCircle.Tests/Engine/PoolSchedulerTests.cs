@@ -34,20 +34,6 @@ public sealed class PoolSchedulerTests
     }
 
     [Fact]
-    public void Workers_that_wait_for_an_earlier_one_finish()
-    {
-        int turn = 0;
-
-        new PoolScheduler(4).Run(4, worker =>
-        {
-            Turns.Wait(ref turn, worker);
-            Turns.Pass(ref turn, worker);
-        });
-
-        Assert.Equal(4, turn);
-    }
-
-    [Fact]
     public void A_caller_on_a_pool_whose_threads_are_all_taken_does_the_work_itself()
     {
         // More callers than the pool has threads, each of which waits for its workers while it holds one.

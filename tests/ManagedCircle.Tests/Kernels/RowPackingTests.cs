@@ -1,4 +1,3 @@
-using ManagedCircle.Engine;
 using ManagedCircle.Kernels;
 using ManagedCircle.Tests.Support;
 using Xunit;

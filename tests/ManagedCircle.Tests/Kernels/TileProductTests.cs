@@ -1,4 +1,4 @@
-using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 using ManagedCircle.Tests.Support;
 using Xunit;
 

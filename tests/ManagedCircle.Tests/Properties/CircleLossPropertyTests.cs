@@ -1,7 +1,7 @@
 using System.Runtime.CompilerServices;
 using FsCheck;
 using FsCheck.Fluent;
-using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 using ManagedCircle.Tests.Support;
 using Xunit;

@@ -1,5 +1,5 @@
 using System.Numerics;
-using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 using ManagedCircle.Tests.Support;
 using Xunit;
 

@@ -1,5 +1,4 @@
 using System.Runtime.CompilerServices;
-using ManagedCircle.Engine;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 using Xunit;

@@ -1,4 +1,4 @@
-namespace ManagedCircle.Engine;
+namespace ManagedCircle.Kernels;
 
 /// <summary>The sizes that packed rows and tiles share.</summary>
 /// <remarks>
@@ -25,4 +25,7 @@ internal static class Layout
 
     /// <summary>value rounded up to whole packs.</summary>
     public static int Packed(int value) => (value + Pack - 1) / Pack * Pack;
+
+    /// <summary>How many blocks of a size hold <paramref name="count"/>.</summary>
+    public static int Blocks(int count, int size) => (count + size - 1) / size;
 }

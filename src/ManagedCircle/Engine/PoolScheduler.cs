@@ -56,31 +56,3 @@ internal sealed class PoolScheduler(int threads) : IWorkScheduler
         }
     }
 }
-
-/// <summary>Lets the units of a list that touch one block do so in the order of the list, whoever runs them.</summary>
-/// <remarks>Units are taken in the order of the list, so the earliest unfinished one never waits: no deadlock, for any number of workers.</remarks>
-internal static unsafe class Turns
-{
-    /// <summary>Waits until <paramref name="turn"/> units have passed.</summary>
-    public static void Wait(ref int passed, int turn)
-    {
-        SpinWait spin = default;
-        while (Volatile.Read(ref passed) != turn)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-    }
-
-    /// <summary>Waits until so many are done.</summary>
-    public static void Wait(ref long done, long all)
-    {
-        SpinWait spin = default;
-        while (Volatile.Read(ref done) < all)
-        {
-            spin.SpinOnce(sleep1Threshold: -1);
-        }
-    }
-
-    /// <summary>Lets the next unit pass.</summary>
-    public static void Pass(ref int passed, int turn) => Volatile.Write(ref passed, turn + 1);
-}

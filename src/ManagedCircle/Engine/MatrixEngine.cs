@@ -4,7 +4,7 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Engine;
 
 /// <summary>What a matrix of similarities is made of.</summary>
-internal ref struct SimilarityCall
+internal ref struct MatrixCall
 {
     public RowMatrix Queries;
 
@@ -23,19 +23,19 @@ internal ref struct SimilarityCall
 /// <b>Pack</b> the (unit) rows; then, <b>forward</b>, walk the tiles of the matrix, of rows with themselves only those on and above the diagonal;
 /// or, <b>backward</b>, give each block of rows its gradient from all the tiles in its row and column. Every block is the work of one worker.
 /// </remarks>
-internal abstract class SimilarityEngine : IDisposable
+internal abstract class MatrixEngine : IDisposable
 {
     /// <summary>The engine for the vectors asked for.</summary>
-    public static SimilarityEngine Create(ExecutionOptions execution)
+    public static MatrixEngine Create(ExecutionOptions execution)
     {
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
         return width switch
         {
-            SimdWidth.Vector512 => new SimilarityEngine<Simd512>(execution, width),
-            SimdWidth.Vector256 => new SimilarityEngine<Simd256>(execution, width),
-            SimdWidth.Vector128 => new SimilarityEngine<Simd128>(execution, width),
-            SimdWidth.VectorT => new SimilarityEngine<SimdT>(execution, width),
-            _ => new SimilarityEngine<SimdScalar>(execution, width),
+            SimdWidth.Vector512 => new MatrixEngine<Simd512>(execution, width),
+            SimdWidth.Vector256 => new MatrixEngine<Simd256>(execution, width),
+            SimdWidth.Vector128 => new MatrixEngine<Simd128>(execution, width),
+            SimdWidth.VectorT => new MatrixEngine<SimdT>(execution, width),
+            _ => new MatrixEngine<SimdScalar>(execution, width),
         };
     }
 
@@ -46,10 +46,10 @@ internal abstract class SimilarityEngine : IDisposable
     public abstract long WorkspaceBytes { get; }
 
     /// <summary>Writes the similarities, shape [queries, references].</summary>
-    public abstract void Forward(in SimilarityCall call, Span<float> destination, int stride);
+    public abstract void Forward(in MatrixCall call, Span<float> destination, int stride);
 
     /// <summary>Writes the gradients of the rows from that of the similarities; an empty one is left out, rows with themselves have but the first.</summary>
-    public abstract void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient);
+    public abstract void Backward(in MatrixCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient);
 
     /// <summary>Writes the unit rows, laid out as the rows are.</summary>
     public abstract void UnitRows(RowMatrix rows, Span<float> destination);
@@ -61,12 +61,9 @@ internal abstract class SimilarityEngine : IDisposable
 }
 
 /// <inheritdoc/>
-internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
+internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     where TSimd : unmanaged, ISimd<TSimd>
 {
-    // Multiply-adds that are worth a worker of their own: about 10 microseconds.
-    private const long WorkPerWorker = 1L << 20;
-
     // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs
     // more than a panel of 64 KB that the L1 cache does not hold.
     private const int Depth = 2 * Layout.Depth;
@@ -76,7 +73,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private const long StreamedSize = 1L << 21;
 
     private readonly ExecutionOptions execution;
-    private readonly IWorkScheduler scheduler;
+    private readonly Team team;
     private readonly Workspace workspace = new();
     private readonly Action<int> forward, backward, unitRows;
 
@@ -87,13 +84,14 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     private PackedRows queries, references;
     private float* queryGradient, referenceGradient, scratch;
     private nint scratchSize;
-    private long nextPanel, packedPanels, next;
+    private RowsPacking packing;
+    private SharedCounter taken;
 
-    public SimilarityEngine(ExecutionOptions execution, SimdWidth width)
+    public MatrixEngine(ExecutionOptions execution, SimdWidth width)
     {
         this.execution = execution;
         SimdWidth = width;
-        scheduler = execution.Scheduler ?? new PoolScheduler(execution.Threads);
+        team = new Team(execution);
         (forward, backward, unitRows) = (Forward, Backward, UnitRows);
     }
 
@@ -101,7 +99,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     public override long WorkspaceBytes => (long)workspace.Capacity;
 
-    public override void Forward(in SimilarityCall call, Span<float> destination, int stride)
+    public override void Forward(in MatrixCall call, Span<float> destination, int stride)
     {
         fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, result = destination)
         {
@@ -115,7 +113,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         }
     }
 
-    public override void Backward(in SimilarityCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient)
+    public override void Backward(in MatrixCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient)
     {
         fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, gradient = similarityGradient.Memory)
         fixed (float* queryResult = queryGradient, referenceResult = referenceGradient)
@@ -137,7 +135,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
 
     // ---- Plan: sizes and memory ---------------------------------------------------------------------------------------------------------------------
 
-    private int Plan(in SimilarityCall call, float* queryMemory, float* referenceMemory)
+    private int Plan(in MatrixCall call, float* queryMemory, float* referenceMemory)
     {
         (self, normalize) = (call.Self, call.Normalize);
         queryRows = queryMemory;
@@ -146,107 +144,42 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
         referenceStride = call.References.Stride;
         (int queryCount, int referenceCount, int dimension) = (call.Queries.Count, self ? 0 : call.References.Count, call.Queries.Columns);
         long work = (long)call.Queries.Count * call.References.Count * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
-        int workers = (int)Math.Clamp(work / WorkPerWorker, 1, execution.Threads);
-
-        // Of a product's operands the left one lies in slices, the right one in panels; a gradient takes slices.
-        bool gradients = queryDestination != null || referenceDestination != null;
-        nint querySlices = SlicesSize(queryCount, dimension), referenceSlices = gradients ? SlicesSize(referenceCount, dimension) : 0;
-        nint queryPanels = self && !gradients ? PanelsSize(queryCount, dimension) : 0, referencePanels = gradients ? 0 : PanelsSize(referenceCount, dimension);
-        nint queryGradients = queryDestination == null ? 0 : querySlices, referenceGradients = referenceDestination == null ? 0 : referenceSlices;
-        nint norms = Layout.Packed(queryCount) + Layout.Packed(referenceCount);
+        int workers = Team.Workers(work / Team.WorkPerWorker, execution.Threads);
         scratchSize = Layout.Tile * Layout.TileStride;
-        nint operands = querySlices + referenceSlices + queryPanels + referencePanels + norms;
-        workspace.Reset(Workspace.SizeOf<float>(operands + queryGradients + referenceGradients + (scratchSize * workers)));
-        queries = TakePacked(queryCount, dimension, querySlices, queryPanels);
-        references = self ? queries : TakePacked(referenceCount, dimension, referenceSlices, referencePanels);
-        queryGradient = workspace.Take<float>(queryGradients);
-        referenceGradient = workspace.Take<float>(referenceGradients);
-        scratch = workspace.Take<float>(scratchSize * workers);
+        Arena counted = default;
+        Lay(ref counted, queryCount, referenceCount, dimension, workers);
+        Arena arena = workspace.Reset(counted.Used);
+        Lay(ref arena, queryCount, referenceCount, dimension, workers);
+        packing.Reset();
         return workers;
     }
 
-    private static int Blocks(int count, int block) => (count + block - 1) / block;
-
-    private static int Slices(int dimension) => Layout.Packed(dimension) / Layout.Pack;
-
-    // Eight rows more than needed: neighbouring slices of a power of two of rows would fall into the same cache sets.
-    private static nint SliceStride(int count) => (nint)(Layout.Packed(count) + 8) * Layout.Pack;
-
-    private static nint SlicesSize(int count, int dimension) => SliceStride(count) * Slices(dimension);
-
-    private static nint PanelsSize(int count, int dimension) => (nint)Layout.Packed(count) * Layout.Packed(dimension);
-
-    private PackedRows TakePacked(int count, int dimension, nint slices, nint panels) => new()
+    // Of a product's operands the left one lies in slices, the right one in panels; a gradient takes slices.
+    private void Lay(ref Arena arena, int queryCount, int referenceCount, int dimension, int workers)
     {
-        Count = count,
-        Dimension = dimension,
-        SliceStride = SliceStride(count),
-        Slices = slices == 0 ? null : workspace.Take<float>(slices),
-        Panels = panels == 0 ? null : workspace.Take<float>(panels),
-        InverseNorms = workspace.Take<float>(Layout.Packed(count)),
-    };
-
-    // One panel's rows in a worker's scratch.
-    private static PackedRows PackedAt(float* memory, int count, int dimension) => new()
-    {
-        Count = count,
-        Dimension = dimension,
-        SliceStride = SliceStride(Layout.Pack),
-        Slices = memory,
-        InverseNorms = memory + SlicesSize(Layout.Pack, dimension),
-    };
-
-    private static nint PackedSize(int dimension) => SlicesSize(Layout.Pack, dimension) + Layout.Pack;
+        bool gradients = queryDestination != null || referenceDestination != null;
+        queries = PackedRows.Lay(ref arena, queryCount, dimension, panels: self && !gradients);
+        references = self ? queries : PackedRows.Lay(ref arena, referenceCount, dimension, panels: !gradients, slices: gradients);
+        queryGradient = arena.Take<float>(queryDestination == null ? 0 : queries.SlicesSize);
+        referenceGradient = arena.Take<float>(referenceDestination == null ? 0 : references.SlicesSize);
+        scratch = arena.Take<float>(scratchSize * workers);
+    }
 
     // ---- The shared steps ---------------------------------------------------------------------------------------------------------------------------
 
     private void Share(Action<int> step, int workers)
     {
-        (nextPanel, packedPanels, next) = (0, 0, 0);
-        if (workers == 1)
-        {
-            step(0);
-        }
-        else
-        {
-            scheduler.Run(workers, step);
-        }
+        taken.Value = 0;
+        team.Run(workers, step);
     }
 
-    private long Next() => Interlocked.Increment(ref next) - 1;
+    private long Next() => team.Next(ref taken);
 
-    // Returns when every panel is packed, by whichever workers are there: a sleeping thread takes 30 to 50 us to come.
     private void Pack(int worker)
     {
-        float* memory = scratch + (worker * scratchSize);
-        int queryPanels = Blocks(queries.Count, Layout.Pack), panels = queryPanels + (self ? 0 : Blocks(references.Count, Layout.Pack));
-        for (long panel = Interlocked.Increment(ref nextPanel) - 1; panel < panels; panel = Interlocked.Increment(ref nextPanel) - 1)
-        {
-            if (panel < queryPanels)
-            {
-                Pack(queryRows, queryStride, queries, (int)panel * Layout.Pack, memory);
-            }
-            else
-            {
-                Pack(referenceRows, referenceStride, references, ((int)panel - queryPanels) * Layout.Pack, memory);
-            }
-
-            Interlocked.Increment(ref packedPanels);
-        }
-
-        Turns.Wait(ref packedPanels, panels);
-    }
-
-    // Slices, from which panels are made, are written over each other in the scratch where they are not needed, and so stay in the L1 cache.
-    private void Pack(float* rows, nint stride, PackedRows packed, int first, float* memory)
-    {
-        if (packed.Slices == null)
-        {
-            packed.Slices = memory - ((nint)first * Layout.Pack);
-            packed.SliceStride = 0;
-        }
-
-        RowPacking.Pack<TSimd>(rows, stride, null, normalize, packed, first);
+        RowsToPack own = new() { Rows = queryRows, Stride = queryStride, Packed = queries };
+        RowsToPack others = self ? default : new() { Rows = referenceRows, Stride = referenceStride, Packed = references };
+        packing.Run<TSimd>(team, own, others, normalize, scratch + (worker * scratchSize));
     }
 
     // Where rows are whole cache lines apart, the columns can begin with one that begins a line of the matrix, and those before it come last. Strips are whole lines
@@ -270,7 +203,7 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     {
         Pack(worker);
         float* strip = scratch + (worker * scratchSize);
-        int block = RowBlock(queries.Dimension), rowBlocks = Blocks(queries.Count, block), columnTiles = Blocks(references.Count, Layout.Tile);
+        int block = RowBlock(queries.Dimension), rowBlocks = Layout.Blocks(queries.Count, block), columnTiles = Layout.Blocks(references.Count, Layout.Tile);
         for (long step = Next(); step < (long)rowBlocks * columnTiles; step = Next())
         {
             int row = (int)(step % rowBlocks) * block, end = Math.Min(row + block, queries.Count);
@@ -387,8 +320,8 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
     {
         Pack(worker);
         float* tile = scratch + (worker * scratchSize);
-        int queryBlocks = queryDestination == null ? 0 : Blocks(queries.Count, Layout.Tile);
-        int blocks = queryBlocks + (referenceDestination == null ? 0 : Blocks(references.Count, Layout.Tile));
+        int queryBlocks = queryDestination == null ? 0 : Layout.Blocks(queries.Count, Layout.Tile);
+        int blocks = queryBlocks + (referenceDestination == null ? 0 : Layout.Blocks(references.Count, Layout.Tile));
         for (long block = Next(); block < blocks; block = Next())
         {
             if (block < queryBlocks)
@@ -468,22 +401,26 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
             queryDestination = result;
             queryStride = rows.Stride;
             (queries.Count, queries.Dimension) = (rows.Count, rows.Columns);
-            int workers = (int)Math.Clamp((long)rows.Count * rows.Columns / WorkPerWorker, 1, execution.Threads);
-            scratchSize = 2 * PackedSize(rows.Columns);
-            workspace.Reset(Workspace.SizeOf<float>(scratchSize * workers));
-            scratch = workspace.Take<float>(scratchSize * workers);
+            int workers = Team.Workers((long)rows.Count * rows.Columns / Team.WorkPerWorker, execution.Threads);
+            Arena counted = default;
+            PackedRows.Lay(ref counted, Layout.Pack, rows.Columns, panels: false);
+            PackedRows.Lay(ref counted, Layout.Pack, rows.Columns, panels: false);
+            scratchSize = (nint)counted.Used / sizeof(float);
+            scratch = workspace.Reset(counted.Used * (nuint)workers).Take<float>(scratchSize * workers);
             Share(unitRows, workers);
         }
     }
 
     private void UnitRows(int worker)
     {
-        float* memory = scratch + (worker * scratchSize);
-        for (long panel = Next(); panel < Blocks(queries.Count, Layout.Pack); panel = Next())
+        Arena arena = new(scratch + (worker * scratchSize), (nuint)scratchSize * sizeof(float));
+        PackedRows unit = PackedRows.Lay(ref arena, Layout.Pack, queries.Dimension, panels: false);
+        PackedRows gradient = PackedRows.Lay(ref arena, Layout.Pack, queries.Dimension, panels: false);
+        for (long panel = Next(); panel < Layout.Blocks(queries.Count, Layout.Pack); panel = Next())
         {
             int first = (int)panel * Layout.Pack, count = Math.Min(Layout.Pack, queries.Count - first);
             nint start = first * queryStride;
-            PackedRows unit = PackedAt(memory, count, queries.Dimension);
+            (unit.Count, gradient.Count) = (count, count);
             RowPacking.Pack<TSimd>(queryRows + start, queryStride, null, normalize: true, unit, 0);
             if (referenceRows == null)
             {
@@ -495,7 +432,6 @@ internal sealed unsafe class SimilarityEngine<TSimd> : SimilarityEngine
                 continue;
             }
 
-            PackedRows gradient = PackedAt(memory + (scratchSize / 2), count, queries.Dimension);
             RowPacking.Pack<TSimd>(referenceRows + start, queryStride, null, normalize: false, gradient, 0);
             for (int row = 0; row < count; row++)
             {
