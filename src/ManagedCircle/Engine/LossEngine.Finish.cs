@@ -28,6 +28,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             Options = options,
             Terms = terms,
             Sums = sums,
+            Coefficients = coefficients,
             Count = queries.Count,
             QueryCount = queries.Count,
             ReferenceCount = references.Count,
@@ -47,7 +48,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             // coefficient, as any pair's, counts twice.
             if (selfPairs)
             {
-                QueryFinish.SelfSlopes<TSimd, TForm>(selfSimilarities, terms, sums, queries.Count, whole ? 4 : 2);
+                QueryFinish.SelfSlopes<TSimd, TForm>(selfSimilarities, terms, coefficients, queries.Count, whole ? 4 : 2);
             }
 
             // Tiles write the gradient of every row that takes part, if there are tiles.

@@ -59,7 +59,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         references = self ? queries : Packed(referenceCount, dimension, referencePanels, referenceSlices, perReference);
         queryGradient = queryGradients ? workspace.Take<float>(querySlices) : null;
         referenceGradient = referenceGradients ? workspace.Take<float>(referenceSlices) : self ? queryGradient : null;
-        sums = TakeSums(perQuery);
+        sums = new() { Positives = TakeScaled(perQuery), Negatives = TakeScaled(perQuery) };
+        coefficients = PairCoefficients.InPlaceOf(sums);
         losses = workspace.Take<float>(perQuery);
         factors = workspace.Take<float>(perQuery);
         selfSimilarities = workspace.Take<float>(perQuery);
@@ -179,11 +180,5 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         InverseNorms = workspace.Take<float>(inverseNorms),
     };
 
-    private RunningSums TakeSums(nint count) => new()
-    {
-        PositiveSums = workspace.Take<float>(count),
-        PositiveExponents = workspace.Take<float>(count),
-        NegativeSums = workspace.Take<float>(count),
-        NegativeExponents = workspace.Take<float>(count),
-    };
+    private Scaled TakeScaled(nint count) => new() { Mantissas = workspace.Take<float>(count), Exponents = workspace.Take<float>(count) };
 }

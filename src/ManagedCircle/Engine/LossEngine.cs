@@ -53,7 +53,7 @@ internal abstract class LossEngine : IDisposable
     private static LossEngine Create<TSimd>(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        PairTerms terms = new(options);
+        PairTerms terms = LossTerms.Of(options);
         return (terms.Clamps, terms.Narrow, terms.Attached) switch
         {
             (false, false, false) => new LossEngine<TSimd, PairForm<No, No, No>>(options, terms, execution, width),
@@ -100,6 +100,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private PackedRows queries, references;
     private int* queryLabels, referenceLabels, keptQueries, keptReferences, excluded, rowTurns, columnTurns;
     private RunningSums sums;
+    private PairCoefficients coefficients;
     private float* losses, factors, selfSimilarities, queryGradient, referenceGradient, scratch, kept;
     private int givenQueries, givenReferences, upstreamCount, rowBlock, columnBlock;
     private nint scratchSize;
@@ -182,7 +183,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     {
         float* tile = scratch + (worker * scratchSize);
         const int Room = Layout.Tile + Layout.SumLanes;
-        RunningSums rows = RunningSums.At(tile + (Layout.Tile * Layout.TileStride), Room), columns = RunningSums.At(rows.NegativeExponents + Room, Room);
+        RunningSums rows = RunningSums.At(tile + (Layout.Tile * Layout.TileStride), Room), columns = RunningSums.At(rows.Negatives.Exponents + Room, Room);
         for (long step = team.Next(ref nextForward); step < schedule.Steps; step = team.Next(ref nextForward))
         {
             if (!schedule.TryGet(step, out TileUnit unit))
@@ -204,17 +205,17 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             }
 
             team.AwaitTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
-            LogSumExpTile.Merge<TSimd>(rows, sums.From(unit.RowBlock * rowBlock), pairs.Rows);
+            RunningSums.Merge<TSimd>(rows, sums.From(unit.RowBlock * rowBlock), pairs.Rows);
             if (pairs.Triangle)
             {
-                LogSumExpTile.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                RunningSums.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
             }
 
             Team.PassTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
             if (self && !pairs.Triangle)
             {
                 team.AwaitTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
-                LogSumExpTile.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                RunningSums.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
                 Team.PassTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
             }
 
@@ -241,11 +242,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             if (self)
             {
-                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, sums.From(firstRow), sums.From(pairs.FirstColumn), h);
+                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, coefficients.From(firstRow), coefficients.From(pairs.FirstColumn), h);
             }
             else
             {
-                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, sums.From(firstRow), default, h);
+                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, coefficients.From(firstRow), default, h);
             }
 
             if (pairs.Triangle)

@@ -11,8 +11,11 @@ internal unsafe struct LossFinish
 
     public PairTerms Terms;
 
-    /// <summary>Sums of each query, shape [Count], with a vector's room; become the coefficients.</summary>
+    /// <summary>Sums of each query, shape [Count], with a vector's room.</summary>
     public RunningSums Sums;
+
+    /// <summary>Receives the coefficients of each query, shape [Count], with a vector's room; may be the sums' memory.</summary>
+    public PairCoefficients Coefficients;
 
     /// <summary>How many queries have sums, and how many of them and of the references take part.</summary>
     public int Count, QueryCount, ReferenceCount;
@@ -45,7 +48,7 @@ internal unsafe struct LossFinish
     public readonly LossResult OfQueries<TSimd>()
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        QueryFinish.LossesAndCoefficients<TSimd>(Sums, Count, Joint, Losses);
+        QueryFinish.LossesAndCoefficients<TSimd>(Sums, Count, Joint, Losses, Coefficients);
         float scale = Scale;
         int valid = 0, nonzero = 0;
         double total = 0, totalWeight = 0, nonzeroWeight = 0;
@@ -53,7 +56,7 @@ internal unsafe struct LossFinish
         {
             int row = Rows == null ? i : Rows[i];
             float weight = Weights == null ? 1 : Weights[row];
-            valid += Sums.PositiveExponents[i] != PairTerms.EmptyExponent ? 1 : 0;
+            valid += Coefficients.Positives.Exponents[i] != RunningSums.EmptyExponent ? 1 : 0;
             nonzero += Losses[i] > 0 ? 1 : 0;
             total += (double)weight * Losses[i];
             totalWeight += weight;
@@ -77,7 +80,7 @@ internal unsafe struct LossFinish
         if (NeedsGradient)
         {
             float factor = (float)(Options.Gamma * share * (UpstreamCount == 1 ? *Upstream : 1));
-            QueryFinish.Scale<TSimd>(Sums, Count, Terms, factor, Weights == null && UpstreamCount <= 1 ? null : Factors);
+            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, Weights == null && UpstreamCount <= 1 ? null : Factors);
         }
 
         double loss = Options.Reduction == LossReduction.None ? double.NaN : total * share;
@@ -95,16 +98,17 @@ internal unsafe struct LossFinish
         const int Room = Layout.SumLanes;
         float* memory = stackalloc float[5 * Room], loss = memory + (4 * Room);
         RunningSums whole = RunningSums.At(memory, Room);
-        whole.Clear(Room, PairTerms.EmptyExponent);
+        PairCoefficients ofWhole = PairCoefficients.InPlaceOf(whole);
+        whole.Clear(Room, RunningSums.EmptyExponent);
         Total(Sums, Count, whole);
         if (bothEnds)
         {
-            *whole.PositiveExponents -= 1;
-            *whole.NegativeExponents -= 1;
+            *whole.Positives.Exponents -= 1;
+            *whole.Negatives.Exponents -= 1;
         }
 
-        QueryFinish.LossesAndCoefficients<TSimd>(whole, 1, Joint, loss);
-        bool valid = *whole.PositiveExponents != PairTerms.EmptyExponent, nonzero = *loss > 0;
+        QueryFinish.LossesAndCoefficients<TSimd>(whole, 1, Joint, loss, ofWhole);
+        bool valid = *ofWhole.Positives.Exponents != RunningSums.EmptyExponent, nonzero = *loss > 0;
         *loss *= Scale;
         if (Destination != null)
         {
@@ -114,11 +118,9 @@ internal unsafe struct LossFinish
         if (NeedsGradient)
         {
             float factor = (float)(Options.Gamma * Scale * (UpstreamCount == 0 ? 1 : *Upstream)) * (bothEnds ? 0.5f : 1);
-            new Span<float>(Sums.PositiveSums, Count).Fill(*whole.PositiveSums);
-            new Span<float>(Sums.NegativeSums, Count).Fill(*whole.NegativeSums);
-            new Span<float>(Sums.PositiveExponents, Count).Fill(*whole.PositiveExponents);
-            new Span<float>(Sums.NegativeExponents, Count).Fill(*whole.NegativeExponents);
-            QueryFinish.Scale<TSimd>(Sums, Count, Terms, factor, null);
+            Coefficients.Positives.Fill(Count, *ofWhole.Positives.Mantissas, *ofWhole.Positives.Exponents);
+            Coefficients.Negatives.Fill(Count, *ofWhole.Negatives.Mantissas, *ofWhole.Negatives.Exponents);
+            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, null);
         }
 
         return new LossResult(*loss, QueryCount, ReferenceCount, valid ? 1 : 0, nonzero ? 1 : 0);
@@ -127,22 +129,22 @@ internal unsafe struct LossFinish
     /// <summary>Adds up the sums of all queries.</summary>
     public static void Total(in RunningSums sums, int count, in RunningSums total)
     {
-        (*total.PositiveSums, *total.PositiveExponents) = Total(sums.PositiveSums, sums.PositiveExponents, count);
-        (*total.NegativeSums, *total.NegativeExponents) = Total(sums.NegativeSums, sums.NegativeExponents, count);
+        (*total.Positives.Mantissas, *total.Positives.Exponents) = Total(sums.Positives, count);
+        (*total.Negatives.Mantissas, *total.Negatives.Exponents) = Total(sums.Negatives, count);
     }
 
-    private static (float Sum, float Exponent) Total(float* sums, float* exponents, int count)
+    private static (float Sum, float Exponent) Total(Scaled sums, int count)
     {
-        float largest = PairTerms.EmptyExponent;
+        float largest = RunningSums.EmptyExponent;
         for (int i = 0; i < count; i++)
         {
-            largest = Math.Max(largest, exponents[i]);
+            largest = Math.Max(largest, sums.Exponents[i]);
         }
 
         double total = 0;
         for (int i = 0; i < count; i++)
         {
-            total += sums[i] == 0 ? 0 : Math.ScaleB(sums[i], (int)Math.Max(exponents[i] - largest, -1000));
+            total += sums.Mantissas[i] == 0 ? 0 : Math.ScaleB(sums.Mantissas[i], (int)Math.Max(sums.Exponents[i] - largest, -1000));
         }
 
         return ((float)total, largest);

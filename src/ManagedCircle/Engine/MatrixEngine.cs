@@ -190,7 +190,7 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     {
         bool wholeLines = matrixStride % Prefetch.Line == 0, large = queries.Count * (long)matrixStride >= StreamedSize;
         bool wholeNumbers = (nuint)matrix % sizeof(float) == 0;
-        streamed = large && wholeNumbers && 2 * TSimd.Lanes >= Prefetch.Line && (wholeLines || !self);
+        streamed = large && wholeNumbers && TileProduct.StoresWholeLines<TSimd>() && (wholeLines || !self);
         aligned = wholeLines && wholeNumbers && (streamed || (self && references.Count >= Layout.Tile));
         references.First = aligned ? Math.Min((int)(-(nint)matrix / sizeof(float)) & (Prefetch.Line - 1), references.Count) : 0;
         queries.First = self ? references.First : 0;

@@ -93,8 +93,8 @@ internal unsafe struct PairDescription
         Set(destination.NegativeCounts, negativeCount);
         Set(destination.HardestPositives, hardestPositive);
         Set(destination.HardestNegatives, hardestNegative);
-        Set(destination.PositiveLogSumExp, LogSumExp(*sums.PositiveSums, *sums.PositiveExponents));
-        Set(destination.NegativeLogSumExp, LogSumExp(*sums.NegativeSums, *sums.NegativeExponents));
+        Set(destination.PositiveLogSumExp, LogSumExp(*sums.Positives.Mantissas, *sums.Positives.Exponents));
+        Set(destination.NegativeLogSumExp, LogSumExp(*sums.Negatives.Mantissas, *sums.Negatives.Exponents));
 
         void Set<T>(Span<T> span, T value)
         {

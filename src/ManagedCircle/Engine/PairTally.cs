@@ -18,7 +18,7 @@ internal unsafe struct PairTally(CircleLossOptions options)
         PairTally tally = new(options);
         fixed (PairKind* mask = batch.Mask)
         {
-            PairRows pairs = Prepare(options, batch, mask, excluded, workspace, block: 0, out int* kinds);
+            QueryPairs pairs = Prepare(options, batch, mask, excluded, workspace, block: 0, out int* kinds);
             for (int query = 0; query < batch.QueryCount; query++)
             {
                 pairs.Write<SimdScalar>(query, kinds);
@@ -37,7 +37,7 @@ internal unsafe struct PairTally(CircleLossOptions options)
         using CosineSimilarity cosine = new();
         PairTally tally = new(options);
         int columns = references.Count;
-        PairRows pairs = Prepare(options, new SimilarityBatch(queries, references, self), null, excluded, workspace, (nint)Block * columns, out int* kinds);
+        QueryPairs pairs = Prepare(options, new SimilarityBatch(queries, references, self), null, excluded, workspace, (nint)Block * columns, out int* kinds);
         float* block = workspace.Take<float>((nint)Block * columns);
         for (int first = 0; first < queries.Count; first += Block)
         {
@@ -65,13 +65,13 @@ internal unsafe struct PairTally(CircleLossOptions options)
     }
 
     // The batch's pairs, scratch for the kinds of a row's, and room for a block of similarities.
-    private static PairRows Prepare(
+    private static QueryPairs Prepare(
         CircleLossOptions options, SimilarityBatch batch, PairKind* mask, ReadOnlySpan<int> excluded, Workspace workspace, nint block, out int* kinds)
     {
         int padded = PairRow.Padded(batch.ReferenceCount);
-        workspace.Reset(PairRows.SizeOf(batch) + Workspace.SizeOf<int>(padded) + Workspace.SizeOf<float>(block));
+        workspace.Reset(QueryPairs.SizeOf(batch) + Workspace.SizeOf<int>(padded) + Workspace.SizeOf<float>(block));
         kinds = workspace.Take<int>(padded);
-        return PairRows.Prepare(batch, mask, options, excluded, workspace, kinds);
+        return QueryPairs.Prepare(batch, mask, options, excluded, workspace, kinds);
     }
 
     /// <summary>Adds a query's pairs.</summary>

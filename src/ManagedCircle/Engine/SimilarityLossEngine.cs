@@ -67,8 +67,9 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
     // The call under way.
     private int queryCount, columns, padded;
-    private PairRows pairs;
+    private QueryPairs pairs;
     private RunningSums sums;
+    private PairCoefficients coefficients;
     private float* similarities, gradient, scratch, weights, logits;
     private PairDescription* descriptions;
     private SharedCounter taken;
@@ -80,7 +81,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         this.execution = execution;
         SimdWidth = width;
         team = new Team(execution);
-        terms = new PairTerms(this.options);
+        terms = LossTerms.Of(this.options);
         margins = new CircleMargins(options);
         (forward, backward) = (Forward, Backward);
     }
@@ -106,20 +107,15 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             int room = Layout.Packed(queryCount) + Layout.SumLanes;
             bool describes = call.Details.AnyOfQueries;
             workspace.Reset(
-                PairRows.SizeOf(call.Batch) + (6 * Workspace.SizeOf<float>(room)) + (describes ? Workspace.SizeOf<PairDescription>(queryCount) : 0)
+                QueryPairs.SizeOf(call.Batch) + Workspace.SizeOf<float>(4 * room) + (2 * Workspace.SizeOf<float>(room)) + (describes ? Workspace.SizeOf<PairDescription>(queryCount) : 0)
                 + Workspace.SizeOf<float>(2 * (nint)padded * workers));
-            sums = new RunningSums
-            {
-                PositiveSums = workspace.Take<float>(room),
-                PositiveExponents = workspace.Take<float>(room),
-                NegativeSums = workspace.Take<float>(room),
-                NegativeExponents = workspace.Take<float>(room),
-            };
+            sums = RunningSums.At(workspace.Take<float>(4 * room), room);
+            coefficients = PairCoefficients.InPlaceOf(sums);
             float* losses = workspace.Take<float>(room), factors = workspace.Take<float>(room);
             descriptions = describes ? workspace.Take<PairDescription>(queryCount) : null;
             scratch = workspace.Take<float>(2 * (nint)padded * workers);
-            sums.Clear(room, PairTerms.EmptyExponent);
-            pairs = PairRows.Prepare(call.Batch, mask, options, call.Terms.ExcludedReferences, workspace, (int*)scratch);
+            sums.Clear(room, RunningSums.EmptyExponent);
+            pairs = QueryPairs.Prepare(call.Batch, mask, options, call.Terms.ExcludedReferences, workspace, (int*)scratch);
 
             Share(forward, workers);
             if (describes)
@@ -138,6 +134,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 Options = options,
                 Terms = terms,
                 Sums = sums,
+                Coefficients = coefficients,
                 Count = queryCount,
                 QueryCount = pairs.QueryCount,
                 ReferenceCount = pairs.ReferenceCount,
@@ -202,7 +199,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         for (long query = Next(); query < queryCount; query = Next())
         {
             Span<float> destination = new(gradient + ((nint)query * columns), columns);
-            if (sums.PositiveExponents[query] == PairTerms.EmptyExponent)
+            if (coefficients.Positives.Exponents[query] == RunningSums.EmptyExponent)
             {
                 destination.Clear();
                 continue;
@@ -211,11 +208,11 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             Load((int)query, row, kinds);
             if (terms.Attached)
             {
-                PairRow.Gradient<TSimd, Yes>(row, kinds, padded, terms, sums.From((nint)query), row);
+                PairRow.Gradient<TSimd, Yes>(row, kinds, padded, terms, coefficients.From((nint)query), row);
             }
             else
             {
-                PairRow.Gradient<TSimd, No>(row, kinds, padded, terms, sums.From((nint)query), row);
+                PairRow.Gradient<TSimd, No>(row, kinds, padded, terms, coefficients.From((nint)query), row);
             }
 
             new ReadOnlySpan<float>(row, columns).CopyTo(destination);

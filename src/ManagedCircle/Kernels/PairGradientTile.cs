@@ -18,11 +18,11 @@ internal static unsafe class PairGradientTile
     /// <summary>Writes dL/ds of every pair of the tile, and 0 where there is no pair: in a triangle from the column on where the row's sums begin.</summary>
     /// <param name="pairs">The tile.</param>
     /// <param name="pairTerms">The loss's constants.</param>
-    /// <param name="rows">Coefficients of the rows' queries, as <see cref="QueryFinish.Scale"/> leaves them: m in the sums' place, e in the exponents', lifted.</param>
+    /// <param name="rows">Coefficients of the rows' queries, as <see cref="PairCoefficients.Scale"/> leaves them.</param>
     /// <param name="columns">Coefficients of the columns' queries, readable up to a whole tile; unused where pairs count for their row alone.</param>
     /// <param name="destination">Receives dL/ds, laid out as the similarities; may be the same memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, float* destination)
+    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -51,14 +51,14 @@ internal static unsafe class PairGradientTile
     // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. Detached, the
     // slope is the weight. One method for each form, as the JIT stops inlining at 512 locals.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int NarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+    private static int NarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
     {
         TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
-        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row);
+        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), coefficient = Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         int end = pairs.Columns - TSimd.Lanes;
         bool mayMatch = !pairs.NoPositives;
@@ -100,7 +100,7 @@ internal static unsafe class PairGradientTile
             Four<TSimd> both = coefficient;
             if (TEnds.Both)
             {
-                both += TSimd.Load(columns.NegativeSums + column);
+                both += TSimd.Load(columns.Negatives.Mantissas + column);
             }
 
             (slope * both).Store(destination + column, Layout.TileStride);
@@ -110,7 +110,7 @@ internal static unsafe class PairGradientTile
     }
 
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int WideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+    private static int WideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -118,7 +118,7 @@ internal static unsafe class PairGradientTile
         TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
-        Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.NegativeSums + row), exponent = Four<TSimd>.Broadcast(rows.NegativeExponents + row);
+        Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row), exponent = Four<TSimd>.Broadcast(rows.Negatives.Exponents + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         int end = pairs.Columns - TSimd.Lanes;
         bool mayMatch = !pairs.NoPositives;
@@ -160,10 +160,10 @@ internal static unsafe class PairGradientTile
             Four<TSimd> both = coefficient * Four<TSimd>.PowerOfTwo(n + exponent);
             if (TEnds.Both)
             {
-                both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columns.NegativeExponents + column)), TSimd.Load(columns.NegativeSums + column), both);
+                both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columns.Negatives.Exponents + column)), TSimd.Load(columns.Negatives.Mantissas + column), both);
             }
 
-            QueryFinish.Lowered(slope * both).Store(destination + column, Layout.TileStride);
+            PairCoefficients.Lowered(slope * both).Store(destination + column, Layout.TileStride);
         }
 
         return column;
@@ -172,24 +172,24 @@ internal static unsafe class PairGradientTile
     // Four rows by one vector that holds a positive, or a pair that takes no part.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
-    private static void Mixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in RunningSums rows, in RunningSums columns, int row, int column, float* destination)
+    private static void Mixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
     {
         MixedPairs<TSimd>.Evaluate<TForm>(pairs, pairTerms, row, column, out MixedPairs<TSimd> mixed);
         Four<TSimd> positive = mixed.Positive;
-        Four<TSimd> coefficient = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.PositiveSums + row), Four<TSimd>.Broadcast(rows.NegativeSums + row));
-        Four<TSimd> exponent = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.PositiveExponents + row), Four<TSimd>.Broadcast(rows.NegativeExponents + row));
+        Four<TSimd> coefficient = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.Positives.Mantissas + row), Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row));
+        Four<TSimd> exponent = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.Positives.Exponents + row), Four<TSimd>.Broadcast(rows.Negatives.Exponents + row));
         Four<TSimd> value = coefficient * Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent);
         if (TEnds.Both)
         {
-            coefficient = Four<TSimd>.Select(positive, TSimd.Load(columns.PositiveSums + column), TSimd.Load(columns.NegativeSums + column));
-            exponent = Four<TSimd>.Select(positive, TSimd.Load(columns.PositiveExponents + column), TSimd.Load(columns.NegativeExponents + column));
+            coefficient = Four<TSimd>.Select(positive, TSimd.Load(columns.Positives.Mantissas + column), TSimd.Load(columns.Negatives.Mantissas + column));
+            exponent = Four<TSimd>.Select(positive, TSimd.Load(columns.Positives.Exponents + column), TSimd.Load(columns.Negatives.Exponents + column));
             value = Four<TSimd>.MultiplyAdd(coefficient, Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent), value);
         }
 
-        value = QueryFinish.Lowered(value * (mixed.Term * mixed.Slope)) & (positive | mixed.Negative);
+        value = PairCoefficients.Lowered(value * (mixed.Term * mixed.Slope)) & (positive | mixed.Negative);
         value.Store(destination + (row * Layout.TileStride) + column, Layout.TileStride);
     }
 }

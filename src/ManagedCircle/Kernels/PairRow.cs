@@ -28,16 +28,10 @@ internal static unsafe class PairRow
         where TSimd : unmanaged, ISimd<TSimd>
     {
         float* memory = stackalloc float[4 * Width];
-        RunningSums lanes = new()
-        {
-            PositiveSums = memory,
-            PositiveExponents = memory + Width,
-            NegativeSums = memory + (2 * Width),
-            NegativeExponents = memory + (3 * Width),
-        };
-        lanes.Clear(Width, PairTerms.EmptyExponent);
+        RunningSums lanes = RunningSums.At(memory, Width);
+        lanes.Clear(Width, RunningSums.EmptyExponent);
         PairTerms<TSimd, PairForm<Yes, No, No>> terms = new(pairTerms);
-        TSimd empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+        TSimd empty = TSimd.Broadcast(RunningSums.EmptyExponent);
         for (int start = 0; start < columns; start += Width)
         {
             for (int lane = 0; lane < Layout.SumLanes; lane += TSimd.Lanes)
@@ -46,14 +40,10 @@ internal static unsafe class PairRow
                 Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
                 Four<TSimd> similarity = Four<TSimd>.Load(similarities + start + lane, Layout.SumLanes);
                 Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out _);
-                LogSumExpTile.AddInMemory<TSimd, RowEnd>(
-                    term & negative, Four<TSimd>.Select(negative, exponent, empty),
-                    lanes.NegativeSums + lane, lanes.NegativeExponents + lane, Layout.SumLanes, null, null);
+                RunningSums.AddInMemory<TSimd, RowEnd>(term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.Negatives.From(lane), Layout.SumLanes, default);
                 if (positive.Any)
                 {
-                    LogSumExpTile.AddInMemory<TSimd, RowEnd>(
-                        term & positive, Four<TSimd>.Select(positive, exponent, empty),
-                        lanes.PositiveSums + lane, lanes.PositiveExponents + lane, Layout.SumLanes, null, null);
+                    RunningSums.AddInMemory<TSimd, RowEnd>(term & positive, Four<TSimd>.Select(positive, exponent, empty), lanes.Positives.From(lane), Layout.SumLanes, default);
                 }
             }
         }
@@ -61,19 +51,19 @@ internal static unsafe class PairRow
         int half = Width / 2;
         for (; half >= Simd128.Lanes; half /= 2)
         {
-            LogSumExpTile.Merge<Simd128>(lanes.From(half), lanes, half);
+            RunningSums.Merge<Simd128>(lanes.From(half), lanes, half);
         }
 
         for (; half > 0; half /= 2)
         {
-            LogSumExpTile.Merge<SimdScalar>(lanes.From(half), lanes, half);
+            RunningSums.Merge<SimdScalar>(lanes.From(half), lanes, half);
         }
 
         // The larger of two exponents may drop one that is NaN; a sum does not.
-        *sums.PositiveSums = *lanes.PositiveSums;
-        *sums.PositiveExponents = *lanes.PositiveExponents + (*lanes.PositiveSums - *lanes.PositiveSums);
-        *sums.NegativeSums = *lanes.NegativeSums;
-        *sums.NegativeExponents = *lanes.NegativeExponents + (*lanes.NegativeSums - *lanes.NegativeSums);
+        *sums.Positives.Mantissas = *lanes.Positives.Mantissas;
+        *sums.Positives.Exponents = *lanes.Positives.Exponents + (*lanes.Positives.Mantissas - *lanes.Positives.Mantissas);
+        *sums.Negatives.Mantissas = *lanes.Negatives.Mantissas;
+        *sums.Negatives.Exponents = *lanes.Negatives.Exponents + (*lanes.Negatives.Mantissas - *lanes.Negatives.Mantissas);
     }
 
     /// <summary>Writes dL/ds of a row's pairs, and 0 where there is no pair; <see cref="PairGradientTile"/> has the formula.</summary>
@@ -81,17 +71,17 @@ internal static unsafe class PairRow
     /// <param name="kinds">A <see cref="PairKind"/> for each, as 32-bit integers, shape [columns].</param>
     /// <param name="columns">A multiple of <see cref="Width"/>.</param>
     /// <param name="pairTerms">The loss's constants.</param>
-    /// <param name="coefficients">The query's coefficients, as <see cref="QueryFinish.Scale"/> leaves them: m in the sums' place, e in the exponents', lifted.</param>
+    /// <param name="coefficients">The query's coefficients, as <see cref="PairCoefficients.Scale"/> leaves them.</param>
     /// <param name="destination">Receives dL/ds, shape [columns]; may be the similarities.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void Gradient<TSimd, TAttached>(
-        float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums coefficients, float* destination)
+        float* similarities, int* kinds, int columns, in PairTerms pairTerms, in PairCoefficients coefficients, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TAttached : struct, IFlag
     {
         PairTerms<TSimd, PairForm<Yes, No, TAttached>> terms = new(pairTerms);
-        TSimd ofPositives = TSimd.Broadcast(*coefficients.PositiveSums), ofNegatives = TSimd.Broadcast(*coefficients.NegativeSums);
-        TSimd positiveExponent = TSimd.Broadcast(*coefficients.PositiveExponents), negativeExponent = TSimd.Broadcast(*coefficients.NegativeExponents);
+        TSimd ofPositives = TSimd.Broadcast(*coefficients.Positives.Mantissas), ofNegatives = TSimd.Broadcast(*coefficients.Negatives.Mantissas);
+        TSimd positiveExponent = TSimd.Broadcast(*coefficients.Positives.Exponents), negativeExponent = TSimd.Broadcast(*coefficients.Negatives.Exponents);
         for (int start = 0; start < columns; start += 4 * TSimd.Lanes)
         {
             Four<TSimd> kind = Four<TSimd>.Load((float*)kinds + start, TSimd.Lanes);
@@ -100,11 +90,33 @@ internal static unsafe class PairRow
             Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out Four<TSimd> slope);
             Four<TSimd> power = Four<TSimd>.PowerOfTwo(exponent + Four<TSimd>.Select(positive, positiveExponent, negativeExponent));
             Four<TSimd> value = Four<TSimd>.Select(positive, ofPositives, ofNegatives) * power * (term * slope);
-            (QueryFinish.Lowered(value) & (positive | negative)).Store(destination + start, TSimd.Lanes);
+            (PairCoefficients.Lowered(value) & (positive | negative)).Store(destination + start, TSimd.Lanes);
+        }
+    }
+
+    /// <summary>Writes the kind of each pair of a query with references by their labels, as bits; 0 where the reference takes no part.</summary>
+    /// <param name="label">The query's.</param>
+    /// <param name="labels">The references', shape [columns].</param>
+    /// <param name="takesPart">All bits set for each reference that takes part, none for the others, shape [columns].</param>
+    /// <param name="columns">A multiple of <see cref="Width"/>.</param>
+    /// <param name="kinds">Receives a <see cref="PairKind"/> for each, as 32-bit integers, shape [columns].</param>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static void KindsOfLabels<TSimd>(int label, int* labels, int* takesPart, int columns, int* kinds)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        TSimd own = Bits<TSimd>(label), positive = Bits<TSimd>((int)PairKind.Positive), negative = Bits<TSimd>((int)PairKind.Negative);
+        for (int column = 0; column < columns; column += TSimd.Lanes)
+        {
+            TSimd match = TSimd.EqualBits(TSimd.Load((float*)labels + column), own);
+            TSimd.Store(TSimd.Select(match, positive, negative) & TSimd.Load((float*)takesPart + column), (float*)kinds + column);
         }
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static Four<TSimd> Are<TSimd>(Four<TSimd> kinds, PairKind kind)
-        where TSimd : unmanaged, ISimd<TSimd> => Four<TSimd>.EqualBits(kinds, TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)kind)));
+        where TSimd : unmanaged, ISimd<TSimd> => Four<TSimd>.EqualBits(kinds, Bits<TSimd>((int)kind));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSimd Bits<TSimd>(int bits)
+        where TSimd : unmanaged, ISimd<TSimd> => TSimd.Broadcast(BitConverter.Int32BitsToSingle(bits));
 }

@@ -14,45 +14,69 @@ namespace ManagedCircle.Kernels;
 //
 // Logits are kept in base 2 and each exponential as p 2^n with a whole n and p in [0.7, 1.5): a sum of such terms rescales exactly.
 
+/// <summary>The numbers of the formula.</summary>
+internal readonly record struct PairFormula
+{
+    public required double Gamma { get; init; }
+
+    /// <summary>Whether weights follow the similarity; or are 1.</summary>
+    public required bool Circle { get; init; }
+
+    /// <summary>Whether the weight carries gradient.</summary>
+    public required bool Attached { get; init; }
+
+    public required double PositiveOptimum { get; init; }
+
+    public required double PositiveMargin { get; init; }
+
+    public required double NegativeOptimum { get; init; }
+
+    public required double NegativeMargin { get; init; }
+
+    /// <summary>The clamp's lower end; -infinity for none.</summary>
+    public required double Lowest { get; init; }
+
+    /// <summary>The clamp's upper end; infinity for none.</summary>
+    public required double Highest { get; init; }
+
+    /// <summary>The largest |s| there can be before the clamp.</summary>
+    public required double Reach { get; init; }
+}
+
 /// <summary>The constants of the two kinds of pairs.</summary>
 internal readonly struct PairTerms
 {
-    /// <summary>Stands for the exponent of an empty sum: below that of every term, and still exact beside it.</summary>
-    public const float EmptyExponent = -1e38f;
-
     // Rows taken as they are can have any similarity, infinity among them; logits, which grow with its square, stay finite below this.
     private const float Beyond = 1e15f;
 
-    public PairTerms(CircleLossOptions options)
+    public PairTerms(in PairFormula formula)
     {
-        bool circle = options.Weighting == PairWeighting.Circle;
-        double scale = options.Gamma * Math.Log2(Math.E);
+        double scale = formula.Gamma * Math.Log2(Math.E);
         Scale = (float)scale;
-        WeightSlope = circle ? 1 : 0;
-        Attached = circle && options.WeightGradient == WeightGradient.Attached;
-        Positive = new Side(options.PositiveOptimum, options.PositiveMargin, scale, circle);
-        Negative = new Side(-options.NegativeOptimum, -options.NegativeMargin, scale, circle);
-        Clamps = options.Clamp != SimilarityClamp.None || !options.Normalize;
-        Lowest = options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : -Beyond;
-        Highest = options.Clamp != SimilarityClamp.None ? 1 : Beyond;
-        (Narrow, NegativeExponent) = NegativeRange(options, scale);
+        WeightSlope = formula.Circle ? 1 : 0;
+        Attached = formula.Circle && formula.Attached;
+        Positive = new Side(formula.PositiveOptimum, formula.PositiveMargin, scale, formula.Circle);
+        Negative = new Side(-formula.NegativeOptimum, -formula.NegativeMargin, scale, formula.Circle);
+        Clamps = double.IsInfinity(formula.Reach) || formula.Lowest > -formula.Reach || formula.Highest < formula.Reach;
+        Lowest = (float)Math.Max(formula.Lowest, -Beyond);
+        Highest = (float)Math.Min(formula.Highest, Beyond);
+        (Narrow, NegativeExponent) = NegativeRange(formula, scale);
     }
 
     // Where the negatives' logits provably lie within 150 powers of two, sums of their exponentials need no running exponent: one constant in the
     // middle of the range keeps every sum a normal number. The coefficient that multiplies a term is sigmoid(z) / (sum of negatives), which is at
     // least about the smaller of 1 / (sum of negatives) and, as sigmoid(z) nears (sum of positives) (sum of negatives), the sum of positives: that too
-    // must stay a normal number. Unit rows reach past 1 by rounding only.
-    private static (bool Narrow, float Exponent) NegativeRange(CircleLossOptions options, double scale)
+    // must stay a normal number.
+    private static (bool Narrow, float Exponent) NegativeRange(in PairFormula formula, double scale)
     {
-        double highest = options.Clamp != SimilarityClamp.None ? 1 : options.Normalize ? 1.001 : double.PositiveInfinity;
-        double lowest = options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : options.Normalize ? -1.001 : double.NegativeInfinity;
-        bool circle = options.Weighting == PairWeighting.Circle;
-        (double least, double most) = Range(lowest, highest, options.NegativeOptimum, options.NegativeMargin);
-        (double leastPositive, _) = Range(-highest, -lowest, -options.PositiveOptimum, -options.PositiveMargin);
+        (double lowest, double highest) = (Math.Max(formula.Lowest, -formula.Reach), Math.Min(formula.Highest, formula.Reach));
+        bool circle = formula.Circle;
+        (double least, double most) = Range(lowest, highest, formula.NegativeOptimum, formula.NegativeMargin);
+        (double leastPositive, _) = Range(-highest, -lowest, -formula.PositiveOptimum, -formula.PositiveMargin);
 
         // Even, so that rounding to even means the same before and after it is taken off.
         double middle = 2 * Math.Round((least + most) / 4);
-        return most - least <= 150 && leastPositive + middle >= -90 ? (true, (float)middle) : (false, EmptyExponent);
+        return most - least <= 150 && leastPositive + middle >= -90 ? (true, (float)middle) : (false, RunningSums.EmptyExponent);
 
         // The range of weight (y - margin) scale: monotone in y but for the parabola's vertex and the place where the weight becomes 0.
         (double Least, double Most) Range(double from, double to, double optimum, double margin)

@@ -14,23 +14,20 @@ internal static unsafe class QueryFinish
 {
     private const float NaturalLogOf2 = 0.693147181f;
 
-    // A subnormal number takes some processors a hundred cycles and more, and of pairs far from the hardest one many have such a gradient. Coefficients are
-    // kept so much larger that m 2^(n + e) times a slope is a normal number, where it is not 0; and what would be subnormal at the end is made 0.
-    private const float LiftExponent = 24, Lift = 1 << 24, SmallestNormal = 1.17549435e-38f;
-
-    /// <summary>Writes the loss of each query, and turns its sums into coefficients: sigmoid / sum as m 2^e.</summary>
-    /// <param name="sums">Sums of e^logit; become m (in the sums' place) and e. A query without positives or negatives gets m = 0 and the empty exponent.</param>
+    /// <summary>Writes the loss of each query, and its coefficients: sigmoid / sum.</summary>
+    /// <param name="sums">Sums of e^logit.</param>
     /// <param name="count">Queries; memory is read and written up to a whole vector.</param>
     /// <param name="joint">Whether the loss is softplus(P + N), or softplus(P) + softplus(N).</param>
     /// <param name="losses">Receives the losses.</param>
+    /// <param name="coefficients">Receives the coefficients, 0 with the empty exponent for a query without positives or negatives; may be the sums' memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, bool joint, float* losses)
+    public static void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int i = 0; i < count; i += TSimd.Lanes)
         {
-            TSimd positive = TSimd.Load(sums.PositiveSums + i), negative = TSimd.Load(sums.NegativeSums + i);
-            TSimd positiveExponent = TSimd.Load(sums.PositiveExponents + i), negativeExponent = TSimd.Load(sums.NegativeExponents + i);
+            TSimd positive = TSimd.Load(sums.Positives.Mantissas + i), negative = TSimd.Load(sums.Negatives.Mantissas + i);
+            TSimd positiveExponent = TSimd.Load(sums.Positives.Exponents + i), negativeExponent = TSimd.Load(sums.Negatives.Exponents + i);
             TSimd invalid = TSimd.Equal(positive, default) | TSimd.Equal(negative, default);
             TSimd positiveFraction = Logarithm.Base2(positive, out TSimd positiveWhole);
             TSimd negativeFraction = Logarithm.Base2(negative, out TSimd negativeWhole);
@@ -52,57 +49,16 @@ internal static unsafe class QueryFinish
             }
 
             // A NaN among the sums, which the logarithms' bits have lost, goes on into the loss and every coefficient.
-            TSimd nan = (positive + negative) * default(TSimd), empty = TSimd.Broadcast(PairTerms.EmptyExponent);
+            TSimd nan = (positive + negative) * default(TSimd), empty = TSimd.Broadcast(RunningSums.EmptyExponent);
             loss += nan;
             positiveSigmoid += nan;
             negativeSigmoid += nan;
             TSimd.Store(TSimd.AndNot(loss, invalid), losses + i);
-            TSimd.Store(TSimd.AndNot(positiveSigmoid / positive, invalid), sums.PositiveSums + i);
-            TSimd.Store(TSimd.AndNot(negativeSigmoid / negative, invalid), sums.NegativeSums + i);
-            TSimd.Store(TSimd.Select(invalid, empty, positiveShift - positiveExponent), sums.PositiveExponents + i);
-            TSimd.Store(TSimd.Select(invalid, empty, negativeShift - negativeExponent), sums.NegativeExponents + i);
+            TSimd.Store(TSimd.AndNot(positiveSigmoid / positive, invalid), coefficients.Positives.Mantissas + i);
+            TSimd.Store(TSimd.AndNot(negativeSigmoid / negative, invalid), coefficients.Negatives.Mantissas + i);
+            TSimd.Store(TSimd.Select(invalid, empty, positiveShift - positiveExponent), coefficients.Positives.Exponents + i);
+            TSimd.Store(TSimd.Select(invalid, empty, negativeShift - negativeExponent), coefficients.Negatives.Exponents + i);
         }
-    }
-
-    /// <summary>Multiplies the coefficients by a number, and by one more for each query, and lifts them; those of negatives in the narrow form become m 2^e with its exponent, which alone is lifted.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale<TSimd>(in RunningSums coefficients, int count, in PairTerms terms, float factor, float* factors)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        for (int i = 0; i < count; i += TSimd.Lanes)
-        {
-            TSimd scale = TSimd.Broadcast(factor);
-            if (factors != null)
-            {
-                scale *= TSimd.Load(factors + i);
-            }
-
-            TSimd lifted = scale * TSimd.Broadcast(Lift);
-            TSimd.Store(TSimd.Load(coefficients.PositiveSums + i) * lifted, coefficients.PositiveSums + i);
-            TSimd negative = TSimd.Load(coefficients.NegativeSums + i);
-            if (terms.Narrow)
-            {
-                TSimd exponent = TSimd.Broadcast(terms.NegativeExponent);
-                negative *= scale * TSimd.PowerOfTwo(TSimd.Load(coefficients.NegativeExponents + i) + exponent);
-                TSimd.Store(TSimd.Broadcast(LiftExponent) - exponent, coefficients.NegativeExponents + i);
-            }
-            else
-            {
-                negative *= lifted;
-            }
-
-            TSimd.Store(negative, coefficients.NegativeSums + i);
-        }
-    }
-
-    /// <summary>The gradients that lifted coefficients gave, as they are; 0 for those that would be subnormal.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Four<TSimd> Lowered<TSimd>(Four<TSimd> gradient)
-        where TSimd : unmanaged, ISimd<TSimd>
-    {
-        TSimd sign = TSimd.Broadcast(-0f);
-        Four<TSimd> small = Four<TSimd>.LessThan(TSimd.Broadcast(-Lift * SmallestNormal), gradient | new Four<TSimd>(sign, sign, sign, sign));
-        return Four<TSimd>.AndNot(gradient, small) * TSimd.Broadcast(1 / Lift);
     }
 
     /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times. Memory is read and written up to four whole vectors.</summary>
@@ -116,13 +72,13 @@ internal static unsafe class QueryFinish
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
             Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out _) * TSimd.Broadcast(times);
-            LogSumExpTile.AddInMemory<TSimd, RowEnd>(term, n, sums.PositiveSums + i, sums.PositiveExponents + i, TSimd.Lanes, null, null);
+            RunningSums.AddInMemory<TSimd, RowEnd>(term, n, sums.Positives.From(i), TSimd.Lanes, default);
         }
     }
 
     /// <summary>Turns the similarity of each row with itself into <paramref name="times"/> its dL/ds, from the coefficients.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void SelfSlopes<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in RunningSums coefficients, int count, float times)
+    public static void SelfSlopes<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in PairCoefficients coefficients, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
         where TForm : struct, IPairForm
     {
@@ -131,9 +87,9 @@ internal static unsafe class QueryFinish
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
             Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out Four<TSimd> slope);
-            Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + Four<TSimd>.Load(coefficients.PositiveExponents + i, TSimd.Lanes));
-            Four<TSimd> coefficient = Four<TSimd>.Load(coefficients.PositiveSums + i, TSimd.Lanes) * TSimd.Broadcast(times);
-            Lowered(coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
+            Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + Four<TSimd>.Load(coefficients.Positives.Exponents + i, TSimd.Lanes));
+            Four<TSimd> coefficient = Four<TSimd>.Load(coefficients.Positives.Mantissas + i, TSimd.Lanes) * TSimd.Broadcast(times);
+            PairCoefficients.Lowered(coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
         }
     }
 

@@ -156,17 +156,7 @@ internal static unsafe class RowPacking
             TSimd.Store(sum, lanes + group);
         }
 
-        return SumOfLanes(lanes);
-    }
-
-    /// <summary>Adds 16 lanes in a fixed order.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static float SumOfLanes(float* lanes)
-    {
-        Simd128 sum = (Simd128.Load(lanes) + Simd128.Load(lanes + 4)) + (Simd128.Load(lanes + 8) + Simd128.Load(lanes + 12));
-        sum += Simd128.SwapLanes(sum, 2);
-        sum += Simd128.SwapLanes(sum, 1);
-        return Simd128.First(sum);
+        return RunningSums.SumOfLanes(lanes);
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -201,7 +191,7 @@ internal static unsafe class RowPacking
             TSimd.Store(sum, lanes + group);
         }
 
-        return SumOfLanes(lanes);
+        return RunningSums.SumOfLanes(lanes);
     }
 
     // For rows of huge, tiny or non-finite numbers: every finite float's square is a normal double.

@@ -140,6 +140,10 @@ internal static unsafe class TileProduct
         }
     }
 
+    /// <summary>Whether a register tile, which is two vectors wide, has whole cache lines as rows: then it can be stored past the caches.</summary>
+    public static bool StoresWholeLines<TSimd>()
+        where TSimd : unmanaged, ISimd<TSimd> => 2 * TSimd.Lanes >= Prefetch.Line;
+
     /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static void Columns<TSimd, TLeft, TStores, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)

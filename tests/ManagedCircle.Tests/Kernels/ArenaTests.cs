@@ -79,7 +79,7 @@ public sealed unsafe class ArenaTests
         RunningSums sums = RunningSums.Lay(ref arena, 48);
 
         Assert.Equal(
-            (48, 48, 48), (sums.PositiveExponents - sums.PositiveSums, sums.NegativeSums - sums.PositiveExponents, sums.NegativeExponents - sums.NegativeSums));
+            (48, 48, 48), (sums.Positives.Exponents - sums.Positives.Mantissas, sums.Negatives.Mantissas - sums.Positives.Exponents, sums.Negatives.Exponents - sums.Negatives.Mantissas));
         Assert.Equal((nuint)(4 * 48 * sizeof(float)), arena.Used);
     }
 }

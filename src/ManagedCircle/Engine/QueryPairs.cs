@@ -1,12 +1,11 @@
 using System.Numerics.Tensors;
-using System.Runtime.CompilerServices;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Engine;
 
-/// <summary>What the pairs of each query are, whichever way they were given: a row of kinds at a time, made in scratch of the size of a row.</summary>
-internal unsafe struct PairRows
+/// <summary>The kinds of a query's pairs, from labels, a mask or lists, written one row at a time.</summary>
+internal unsafe struct QueryPairs
 {
     /// <summary>In <see cref="excluded"/>: every pair of the query takes part; none does.</summary>
     private const int None = -1, All = -2;
@@ -43,9 +42,9 @@ internal unsafe struct PairRows
     /// <param name="workspace">Has room for <see cref="SizeOf"/> bytes.</param>
     /// <param name="kinds">Scratch, shape [<see cref="PairRow.Padded"/>(referenceCount)].</param>
     /// <exception cref="ArgumentException">A pair is listed as positive and as negative.</exception>
-    public static PairRows Prepare(SimilarityBatch batch, PairKind* memory, CircleLossOptions options, ReadOnlySpan<int> given, Workspace workspace, int* kinds)
+    public static QueryPairs Prepare(SimilarityBatch batch, PairKind* memory, CircleLossOptions options, ReadOnlySpan<int> given, Workspace workspace, int* kinds)
     {
-        PairRows rows = new()
+        QueryPairs rows = new()
         {
             source = batch.Source,
             mask = memory,
@@ -66,7 +65,6 @@ internal unsafe struct PairRows
     }
 
     /// <summary>Writes the kind of each of a query's pairs as a 32-bit integer, and that of no pair up to the padded length.</summary>
-    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly void Write<TSimd>(int query, int* kinds)
         where TSimd : unmanaged, ISimd<TSimd>
     {
@@ -88,15 +86,7 @@ internal unsafe struct PairRows
                 break;
 
             default:
-                TSimd label = TSimd.Broadcast(((float*)queryCodes)[query]);
-                TSimd positive = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Positive));
-                TSimd negative = TSimd.Broadcast(BitConverter.Int32BitsToSingle((int)PairKind.Negative));
-                for (int column = 0; column < padded; column += TSimd.Lanes)
-                {
-                    TSimd match = TSimd.EqualBits(TSimd.Load((float*)referenceCodes + column), label);
-                    TSimd.Store(TSimd.Select(match, positive, negative) & TSimd.Load((float*)takesPart + column), (float*)kinds + column);
-                }
-
+                PairRow.KindsOfLabels<TSimd>(queryCodes[query], referenceCodes, takesPart, padded, kinds);
                 int first = triangle ? query + (diagonal ? 0 : 1) : 0;
                 new Span<int>(kinds, excluded[query] == All ? padded : first).Clear();
                 if (excluded[query] >= 0)
