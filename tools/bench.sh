@@ -15,7 +15,9 @@ dotnet build -c Release -v quiet "$project" || exit 1
 bin=$PWD/$project/bin/Release/net10.0/linux-x64
 program=$bin/ManagedCircle.Benchmarks.Peers
 
-cpu=$(sed -n 's/^model name[^:]*: *//p' /proc/cpuinfo | head -1)
+# A model name alone may be that of many processors, as in a virtual machine.
+processor() { sed -n "s/^$1[^:]*: *//p" /proc/cpuinfo | head -1; }
+cpu="$(processor 'model name'), family $(processor 'cpu family') model $(processor 'model\t')"
 results=bench/results/$(echo "$cpu" | tr '[:upper:]' '[:lower:]' | tr -cs 'a-z0-9' '-' | sed 's/-$//')
 lines=$(mktemp)
 trap 'rm -f "$lines"' EXIT
