@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Packs the libraries and the tool into artifacts/packages, and uses them as a newcomer would: the README's program against the installed packages, and the
+# Packs the libraries and the tool into artifacts/packages, and uses them as a newcomer would: the program of the package's README against the installed packages, and the
 # installed tool. Everything else happens in a scratch folder with a package cache of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
@@ -15,8 +15,11 @@ for package in ManagedCircle ManagedCircle.Reference mcircle; do
   unzip -q "$packages/$package.$version.nupkg" -d "$scratch/$package"
   unzip -qo "$packages/$package.$version.snupkg" -d "$scratch/$package.symbols"
 done
-for file in {ManagedCircle,ManagedCircle.Reference,mcircle}/{README.md,icon.png}; do
-  [ -e "$scratch/$file" ] || fail "$file is missing"
+for project in src/ManagedCircle src/ManagedCircle.Reference tools/ManagedCircle.Cli; do
+  package=${project##*/}
+  [ "$package" != ManagedCircle.Cli ] || package=mcircle
+  cmp "$project/README.md" "$scratch/$package/README.md" || fail "$package has another README than $project"
+  cmp assets/icon.png "$scratch/$package/icon.png" || fail "$package has another icon"
 done
 for package in ManagedCircle ManagedCircle.Reference; do
   for file in "$package/lib/net10.0/$package."{dll,xml} "$package.symbols/lib/net10.0/$package.pdb"; do
@@ -52,9 +55,9 @@ dependencies=$(grep -oE '<dependency id="[^"]*"' "$scratch/ManagedCircle/Managed
 
 export NUGET_PACKAGES=$scratch/cache
 mkdir "$scratch/app"
-awk '/^```csharp/ { inside = 1; next } /^```/ { inside = 0 } inside' README.md >"$scratch/app/Program.cs"
-awk '/^It prints:/ { after = 1 } after && /^```text/ { inside = 1; next } inside && /^```/ { exit } inside' README.md >"$scratch/expected.txt"
-[ -s "$scratch/expected.txt" ] || fail "README.md has a csharp block, and after it what it prints"
+awk '/^```csharp/ { inside = 1; next } /^```/ { inside = 0 } inside' src/ManagedCircle/README.md >"$scratch/app/Program.cs"
+awk '/^It prints:/ { after = 1 } after && /^```text/ { inside = 1; next } inside && /^```/ { exit } inside' src/ManagedCircle/README.md >"$scratch/expected.txt"
+[ -s "$scratch/expected.txt" ] || fail "src/ManagedCircle/README.md has a csharp block, and after it what it prints"
 cat >"$scratch/app/app.csproj" <<PROJECT
 <Project Sdk="Microsoft.NET.Sdk">
   <PropertyGroup>

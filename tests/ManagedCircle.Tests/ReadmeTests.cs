@@ -1,6 +1,8 @@
 using System.Reflection;
 using System.Text.RegularExpressions;
+using ManagedCircle.Reference;
 using ManagedCircle.Tests.Cli;
+using ManagedCircle.Tests.Support;
 using Microsoft.CodeAnalysis;
 using Microsoft.CodeAnalysis.CSharp;
 using Microsoft.CodeAnalysis.Emit;
@@ -8,31 +10,35 @@ using Xunit;
 
 namespace ManagedCircle.Tests;
 
-/// <summary>What the README and the pages of docs show is what happens.</summary>
+/// <summary>What the READMEs and the pages of docs show is what happens.</summary>
 public sealed partial class ReadmeTests : IDisposable
 {
-    private static readonly string Readme = Read("README.md");
-
     private readonly TemporaryDirectory directory = new();
 
     public static TheoryData<string> Pages =>
-        [.. Directory.EnumerateFiles(Path.Combine(AppContext.BaseDirectory, "docs")).Select(file => Path.GetFileName(file)!)];
+        [.. Directory.EnumerateFiles(RepositoryFiles.PathOf("docs"), "*.md").Select(file => Path.GetFileName(file)!)];
 
     public void Dispose() => directory.Dispose();
 
-    [Fact]
-    public void The_quick_start_compiles_and_prints_what_it_says()
+    [Theory]
+    [InlineData("README.md")]
+    [InlineData("src/ManagedCircle/README.md")]
+    [InlineData("src/ManagedCircle.Reference/README.md")]
+    public void The_quick_start_compiles_and_prints_what_it_says(string readme)
     {
-        Match quickStart = QuickStart().Match(Readme);
-        Assert.True(quickStart.Success, "README.md has a csharp block, and after it what it prints");
+        Match quickStart = QuickStart().Match(RepositoryFiles.Read(readme));
+        Assert.True(quickStart.Success, $"{readme} has a csharp block, and after it what it prints");
 
         Assert.Equal(quickStart.Groups["output"].Value, OutputOf(quickStart.Groups["code"].Value));
     }
 
     [Fact]
+    public void The_readme_is_a_page_of_less_than_a_hundred_lines() => Assert.InRange(RepositoryFiles.Read("README.md").Count('\n'), 40, 99);
+
+    [Fact]
     public void The_programs_of_the_pages_compile_and_print_what_they_say()
     {
-        Match[] programs = [.. Pages.SelectMany(page => DocumentedProgram().Matches(Read("docs", page.Data)))];
+        Match[] programs = [.. Pages.SelectMany(page => DocumentedProgram().Matches(RepositoryFiles.Read("docs", page.Data)))];
 
         Assert.NotEmpty(programs);
         Assert.All(programs, program => Assert.Equal(program.Groups["output"].Value, OutputOf(program.Groups["code"].Value)));
@@ -42,23 +48,21 @@ public sealed partial class ReadmeTests : IDisposable
     public void Every_csharp_block_that_is_marked_as_a_program_says_what_it_prints() =>
         Assert.All(Pages, page =>
         {
-            string text = Read("docs", page.Data);
+            string text = RepositoryFiles.Read("docs", page.Data);
             Assert.Equal(Regex.Count(text, "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(text));
         });
 
     [Theory]
     [MemberData(nameof(Pages))]
-    public void The_readme_links_every_page(string page) => Assert.Contains($"(docs/{page})", Readme, StringComparison.Ordinal);
-
-    private static string Read(params string[] path) => File.ReadAllText(Path.Combine([AppContext.BaseDirectory, .. path])).ReplaceLineEndings("\n");
+    public void The_readme_links_every_page(string page) => Assert.Contains($"(docs/{page})", RepositoryFiles.Read("README.md"), StringComparison.Ordinal);
 
     /// <summary>Compiles a program without a warning, runs it without an error, and returns what it prints.</summary>
     private string OutputOf(string code)
     {
-        // A console application as the SDK's template makes it: implicit usings, nullable, this library referenced.
+        // A console application as the SDK's template makes it: implicit usings, nullable, both libraries referenced.
         CancellationToken cancellation = TestContext.Current.CancellationToken;
         IEnumerable<string> libraries = ((string)AppContext.GetData("TRUSTED_PLATFORM_ASSEMBLIES")!).Split(Path.PathSeparator)
-            .Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]);
+            .Where(path => Path.GetFileName(path) is "ManagedCircle.dll" or "ManagedCircle.Reference.dll" or ['S', 'y', 's', 't', 'e', 'm', '.', ..]);
         const string Usings = "global using System; global using System.Collections.Generic; global using System.Linq; global using System.Threading;";
         CSharpCompilation program = CSharpCompilation.Create(
             "Program",
@@ -68,7 +72,7 @@ public sealed partial class ReadmeTests : IDisposable
         string assembly = directory["Program.dll"];
         EmitResult emitted = program.Emit(assembly, cancellationToken: cancellation);
         Assert.DoesNotContain(emitted.Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
-        foreach (Assembly library in (Assembly[])[typeof(CircleLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
+        foreach (Assembly library in (Assembly[])[typeof(CircleLoss).Assembly, typeof(ReferenceLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
         {
             File.Copy(library.Location, directory[Path.GetFileName(library.Location)], overwrite: true);
         }
