@@ -18,7 +18,7 @@ namespace ManagedCircle;
 /// </remarks>
 public sealed class CrossBatchMemory
 {
-    private const int Version = 1, HeaderBytes = 28, FirstRead = 1 << 16;
+    private const int Version = 1, HeaderBytes = 28, FirstRead = 1 << 16, FileBuffer = 1 << 16;
 
     private float[] rows = [];
     private long[] labels = [];
@@ -335,25 +335,20 @@ public sealed class CrossBatchMemory
         stream.Write(checksum.Hash);
     }
 
-    /// <summary>Writes the memory to a file, under a temporary name first, so that a failure leaves the file that was there.</summary>
-    /// <param name="path">The file; overwritten.</param>
-    /// <exception cref="IOException">The file cannot be written.</exception>
+    /// <summary>Writes the memory to a file, under a temporary name beside it first, so that a failure leaves the file that was there and nothing else.</summary>
+    /// <param name="path">The file; replaced, with the same modes. Where it is a symbolic link, what that leads to is replaced.</param>
+    /// <exception cref="IOException">The file cannot be written, or is a directory, a device or a pipe.</exception>
+    /// <exception cref="UnauthorizedAccessException">The file or its directory may not be written.</exception>
     public void Save(string path)
     {
-        string unfinished = path + ".unfinished";
-        try
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        using ReplacedFile file = new(path);
+        using (BufferedStream buffered = new(file.Stream, FileBuffer))
         {
-            using (FileStream stream = File.Create(unfinished))
-            {
-                Save(stream);
-            }
+            Save(buffered);
+        }
 
-            File.Move(unfinished, path, overwrite: true);
-        }
-        finally
-        {
-            File.Delete(unfinished);
-        }
+        file.Commit();
     }
 
     /// <summary>Reads a memory that <see cref="Save(Stream)"/> wrote. What follows it in the stream is left there.</summary>

@@ -280,6 +280,7 @@ public sealed class CrossBatchMemoryTests
         using TemporaryDirectory directory = new();
         memory.Save(directory["memory"]);
         memory.Save(directory["memory"]);
+        Assert.Equal(["memory"], directory.Names);
 
         CrossBatchMemory loaded = CrossBatchMemory.Load(directory["memory"]);
 

@@ -1,37 +1,36 @@
+using System.Globalization;
+
 namespace ManagedCircle.Cli;
 
 /// <summary>The files that a command writes: each under a temporary name beside its own, all renamed when all are complete.</summary>
-internal sealed class OutputFiles : IDisposable
+/// <param name="inputs">The files that the command reads, which none of them may replace; null for one that was not named.</param>
+internal sealed class OutputFiles(params IReadOnlyList<string?> inputs) : IUnfinished, IDisposable
 {
-    private readonly List<(FileStream Stream, string Path)> files = [];
+    private readonly List<(ReplacedFile File, string Path)> files = [];
 
     /// <summary>Begins a file.</summary>
-    /// <exception cref="BadInputException">No file can be written there.</exception>
-    public Stream Create(string path)
+    /// <param name="path">Its name.</param>
+    /// <param name="length">The bytes it is going to have; 0 where that is not known.</param>
+    /// <exception cref="BadInputException">No file can be written there, or there is no room for it.</exception>
+    /// <exception cref="UsageException">The file is an input of the command, or another of its outputs.</exception>
+    public Stream Create(string path, long length = 0)
     {
-        if (Directory.Exists(path))
+        if (path == "-")
+        {
+            throw new UsageException("- is no output: standard output has the report. Expected the name of a file to write.");
+        }
+
+        if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
         {
             throw new BadInputException(path, "a directory: expected the name of a file to write");
         }
 
-        string temporary = $"{path}.{Guid.NewGuid():N}.tmp";
         try
         {
-            string fullPath = Path.GetFullPath(path);
-            if (files.Exists(file => Path.GetFullPath(file.Path) == fullPath))
-            {
-                throw new UsageException($"{path} is named for two outputs.");
-            }
-
-            // A rename would put a file in the device's place.
-            if (Path.GetDirectoryName(fullPath) == "/dev")
-            {
-                throw new BadInputException(path, "a device: expected the name of a file to write");
-            }
-
-            // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
-            files.Add((new FileStream(temporary, FileMode.CreateNew, FileAccess.Write, FileShare.Read, bufferSize: 0), path));
-            return files[^1].Stream;
+            ThrowIfTaken(path);
+            ThrowIfNoRoom(path, length);
+            Interruption.Begin(this, () => files.Add((new ReplacedFile(path, length), path)));
+            return files[^1].File.Stream;
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -40,28 +39,59 @@ internal sealed class OutputFiles : IDisposable
     }
 
     /// <summary>Gives every file its name, in place of what had it before.</summary>
-    public void Commit()
+    public void Commit() => Interruption.End(this, () =>
     {
-        foreach ((FileStream stream, _) in files)
+        foreach ((ReplacedFile file, _) in files)
         {
-            stream.Dispose();
+            file.Commit();
         }
-
-        foreach ((FileStream stream, string path) in files)
-        {
-            File.Move(stream.Name, path, overwrite: true);
-        }
-
-        files.Clear();
-    }
+    });
 
     /// <summary>Removes what was not committed.</summary>
-    public void Dispose()
+    public void Dispose() => Interruption.End(this, () =>
     {
-        foreach ((FileStream stream, _) in files)
+        foreach ((ReplacedFile file, _) in files)
         {
-            stream.Dispose();
-            File.Delete(stream.Name);
+            file.Dispose();
+        }
+    });
+
+    /// <inheritdoc/>
+    public void Remove()
+    {
+        foreach ((ReplacedFile file, _) in files)
+        {
+            File.Delete(file.TemporaryPath);
+        }
+    }
+
+    private void ThrowIfTaken(string path)
+    {
+        if (inputs.FirstOrDefault(input => input is not null && SameFile.IsOne(input, path)) is string input)
+        {
+            throw new UsageException(input == path ? $"{path} is an input: expected another file to write." : $"{path} is the input {input}: expected another file to write.");
+        }
+
+        if (files.Exists(file => SameFile.IsOne(file.Path, path)))
+        {
+            throw new UsageException($"{path} is named for two outputs.");
+        }
+    }
+
+    /// <summary>Looks at the room on the disk, which may also be less once something else has written to it.</summary>
+    private static void ThrowIfNoRoom(string path, long length)
+    {
+        string directory = Path.GetDirectoryName(ReplacedFile.RealPath(path))!;
+        if (length == 0 || !Directory.Exists(directory))
+        {
+            return;
+        }
+
+        long free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(directory)! : directory).AvailableFreeSpace;
+        if (length > free)
+        {
+            throw new BadInputException(path, string.Create(
+                CultureInfo.InvariantCulture, $"no room: {length / 1e9:0.###} GB ({length} bytes) to write, and {free / 1e9:0.###} GB are free on its disk"));
         }
     }
 }

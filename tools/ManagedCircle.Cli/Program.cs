@@ -5,12 +5,16 @@ using ManagedCircle.Cli.Commands;
 
 namespace ManagedCircle.Cli;
 
-/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad or the answers are wrong, 2 usage.</summary>
+/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad or the answers are wrong, 2 usage, 128 and its number where a signal ended it.</summary>
 internal static class Program
 {
     private const int BadInput = 1, Usage = 2;
 
-    public static int Main(string[] arguments) => Run(arguments, Console.Out, Console.Error);
+    public static int Main(string[] arguments)
+    {
+        Interruption.Watch();
+        return Run(arguments, Console.Out, Console.Error);
+    }
 
     /// <summary>Runs one command line; whatever goes wrong with its input is one line on <paramref name="error"/>.</summary>
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)

@@ -148,6 +148,43 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.Equal(["set"], directory.Names);
     }
 
+    [Fact]
+    public void A_directory_stays_the_same_one_when_it_is_filled()
+    {
+        // As it may be a mount, the target of a link, or where the user stands.
+        Directory.CreateDirectory(directory["real"]);
+        File.CreateSymbolicLink(directory["link"], "real");
+        GoldenProblem[] one = [new GoldenCases(0).All().First()];
+        if (!OperatingSystem.IsWindows())
+        {
+            File.SetUnixFileMode(directory["real"], UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute);
+        }
+
+        GoldenSet.Write(directory["link"], 0, one, static () => { });
+        GoldenSet.Write(directory["link"], 5, one, static () => { });
+
+        Assert.Equal(["link", "real"], directory.Names);
+        Assert.Equal("real", new FileInfo(directory["link"]).LinkTarget);
+        if (!OperatingSystem.IsWindows())
+        {
+            Assert.Equal(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute, File.GetUnixFileMode(directory["real"]));
+        }
+
+        Assert.Equal(5, GoldenSet.Open(directory["real"]).Manifest.Seed);
+        Assert.Equal(3, Directory.GetFileSystemEntries(directory["real"]).Length);
+    }
+
+    [Fact]
+    public void A_set_that_cannot_be_written_leaves_nothing_not_even_its_parents()
+    {
+        IEnumerable<GoldenProblem> problems = [new GoldenCases(0).All().First()];
+
+        Assert.Throws<InvalidOperationException>(() =>
+            GoldenSet.Write(directory["new/deep/set"], 0, [.. problems], static () => throw new InvalidOperationException("This disk fails.")));
+
+        Assert.Empty(directory.Names);
+    }
+
     [Theory]
     [InlineData("notes.txt")]
     [InlineData("grid-gamma-1-margin--0.2-detached/mine.npy")]

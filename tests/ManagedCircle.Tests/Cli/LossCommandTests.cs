@@ -196,6 +196,42 @@ public sealed class LossCommandTests : IDisposable
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 
+    [Theory]
+    [InlineData("--gradient-out", "X.npy")]
+    [InlineData("--losses-out", "y.npy")]
+    [InlineData("--similarities-out", "w.npy")]
+    [InlineData("--reference-gradient-out", "R.npy")]
+    [InlineData("--gradient-out", "r.npy")]
+    public void No_output_replaces_an_input(string option, string name)
+    {
+        File.WriteAllBytes(directory["w.npy"], NpyBytes.Floats("(3,)", 1, 2, 3));
+        File.Copy(directory["X.npy"], directory["R.npy"]);
+        File.Copy(directory["y.npy"], directory["r.npy"]);
+        byte[] before = File.ReadAllBytes(directory[name]);
+
+        CommandRun run = CommandRun.Of(
+            $"{Batch} --references {directory["R.npy"]} --reference-labels {directory["r.npy"]} --weights {directory["w.npy"]} {option} {directory[name]}");
+
+        Assert.Equal((2, $"mcircle: {directory[name]} is an input: expected another file to write. See: mcircle loss --help{Environment.NewLine}"), (run.ExitCode, run.Error));
+        Assert.Equal(before, File.ReadAllBytes(directory[name]));
+        Assert.Equal(["R.npy", "X.npy", "r.npy", "w.npy", "y.npy"], directory.Names);
+    }
+
+    [Fact]
+    public void Similarities_that_no_disk_holds_are_refused_before_anything_is_computed()
+    {
+        // 10^12 similarities, which would take minutes to compute.
+        const int Count = 1_000_000;
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats($"({Count}, 1)", new float[Count]));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Build("'<i8'", $"({Count},)", new byte[sizeof(long) * Count]));
+
+        CommandRun run = CommandRun.Of($"{Batch} --similarities-out {directory["S.npy"]}");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith($"mcircle: {directory["S.npy"]}: no room: 4000 GB (4000000000128 bytes) to write, and ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["X.npy", "y.npy"], directory.Names);
+    }
+
     [Fact]
     public void A_file_name_may_begin_with_an_at_sign()
     {

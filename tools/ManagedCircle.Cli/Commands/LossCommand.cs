@@ -51,6 +51,8 @@ internal static class LossCommand
     private static readonly Option<string?> SimilaritiesOut = CommandOption.File("--similarities-out", "S.npy", "Write the similarities, [N, M]");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 
+    private static readonly Option<string?>[] InputFiles = [Embeddings!, Labels!, References, ReferenceLabels, Weights];
+
     private enum Precision
     {
         Float32,
@@ -143,9 +145,13 @@ internal static class LossCommand
         NpyMatrix<T> queries = input.Queries, references = input.References ?? input.Queries;
         (int rows, int dimension) = (queries.Rows, queries.Columns);
 
-        using OutputFiles files = new();
-        Stream? lossesFile = Begin(LossesOut), gradientFile = Begin(GradientOut), referenceGradientFile = Begin(ReferenceGradientOut), similaritiesFile = Begin(SimilaritiesOut);
-        T[] losses = new T[lossesFile is null ? 0 : options.Scope == LossScope.Batch ? 1 : rows];
+        int lossCount = options.Scope == LossScope.Batch ? 1 : rows;
+        using OutputFiles files = new([.. InputFiles.Select(command.GetValue)]);
+        Stream? lossesFile = Begin(LossesOut, lossCount);
+        Stream? gradientFile = Begin(GradientOut, rows, dimension);
+        Stream? referenceGradientFile = Begin(ReferenceGradientOut, references.Rows, dimension);
+        Stream? similaritiesFile = Begin(SimilaritiesOut, rows, references.Rows);
+        T[] losses = new T[lossesFile is null ? 0 : lossCount];
         T[] gradient = new T[gradientFile is null ? 0 : queries.Values.Length];
         T[] referenceGradient = new T[referenceGradientFile is null ? 0 : references.Values.Length];
 
@@ -192,7 +198,8 @@ internal static class LossCommand
             Terminal.WriteTable(command.InvocationConfiguration.Output, report.ToTable());
         }
 
-        Stream? Begin(Option<string?> option) => command.GetValue(option) is string path ? files.Create(path) : null;
+        Stream? Begin(Option<string?> option, params int[] shape) =>
+            command.GetValue(option) is string path ? files.Create(path, NpyWriter.Length<T>(shape)) : null;
     }
 
     private static void Write<T>(Stream? file, T[] values, params int[] shape)

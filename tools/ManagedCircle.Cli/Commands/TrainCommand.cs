@@ -60,8 +60,8 @@ internal static class TrainCommand
             Margin = command.GetValue(Margin) ?? CircleLossOptions.Paper.Margin,
         });
 
-        using OutputFiles files = new();
-        Stream? saved = command.GetValue(Save) is string path ? files.Create(path) : null;
+        using OutputFiles files = new(command.GetValue(Embeddings), command.GetValue(Labels));
+        Stream? saved = command.GetValue(Save) is string path ? files.Create(path, NpyWriter.Length<float>(training.Dimension, dimension)) : null;
         Random random = new(seed);
         BalancedBatches batches = new(training, random);
         Projection projection = Projection.Draw(training.Dimension, dimension, random);

@@ -27,9 +27,9 @@ internal static class VerifyCommand
     {
         string precision = command.GetValue(Precision) is { } index ? NumberFormat.All[index].Name : DefaultPrecision;
         string results = command.GetRequiredValue(Results);
-        using OutputFiles files = new();
-        Stream? page = command.GetValue(Html) is string path ? files.Create(path) : null;
         GoldenSet set = GoldenSet.Open(command.GetRequiredValue(Golden));
+        using OutputFiles files = new([.. set.Files, .. set.AnswersIn(results)]);
+        Stream? page = command.GetValue(Html) is string path ? files.Create(path) : null;
         Verification? verification = null;
         Terminal.ShowProgress(command.InvocationConfiguration.Error, "verify", set.Manifest.Cases.Count, caseDone =>
             verification = Verification.Of(set, results, precision, caseDone));

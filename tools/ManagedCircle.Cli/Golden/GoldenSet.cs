@@ -85,9 +85,8 @@ internal sealed class GoldenSet
     /// <exception cref="BadInputException">The directory holds something else, or cannot be written.</exception>
     public static (GoldenManifest Manifest, long Bytes) Write(string directory, int seed, IReadOnlyList<GoldenProblem> problems, Action caseDone, int threads = 1)
     {
-        string target = Path.TrimEndingDirectorySeparator(Path.GetFullPath(directory));
-        ThrowUnlessReplaceable(target);
-        string complete = $"{target}.{Guid.NewGuid():N}.tmp", replaced = $"{complete}.old";
+        ThrowUnlessReplaceable(ReplacedFile.RealPath(directory));
+        using OutputFolder folder = new(directory);
         try
         {
             ManifestCase[] cases = new ManifestCase[problems.Count];
@@ -96,7 +95,7 @@ internal sealed class GoldenSet
             Parallel.For(0, cases.Length, new ParallelOptions { MaxDegreeOfParallelism = threads }, index =>
             {
                 long own = 0;
-                cases[index] = WriteCase(complete, problems[index], ref own);
+                cases[index] = WriteCase(folder, problems[index], ref own);
                 lock (oneAtATime)
                 {
                     bytes += own;
@@ -106,16 +105,10 @@ internal sealed class GoldenSet
 
             GoldenManifest manifest = new(GoldenManifest.FormatName, GoldenManifest.CurrentVersion, seed, cases);
             byte[] manifestBytes = manifest.ToBytes();
-            File.WriteAllBytes(Path.Combine(complete, GoldenManifest.FileName), manifestBytes);
-            File.WriteAllText(Path.Combine(complete, GoldenManifest.HashName), HashLine(manifestBytes), Encoding.Latin1);
-
-            ThrowUnlessReplaceable(target);
-            if (Directory.Exists(target))
-            {
-                Directory.Move(target, replaced);
-            }
-
-            Directory.Move(complete, target);
+            folder.Write(GoldenManifest.FileName, manifestBytes);
+            folder.Write(GoldenManifest.HashName, Encoding.Latin1.GetBytes(HashLine(manifestBytes)));
+            ThrowUnlessReplaceable(folder.Target, folder.Unfinished);
+            folder.Commit();
             return (manifest, bytes);
         }
         catch (AggregateException several)
@@ -123,21 +116,10 @@ internal sealed class GoldenSet
             ExceptionDispatchInfo.Throw(several.InnerExceptions[0]);
             throw;
         }
-        finally
-        {
-            foreach (string leftover in (string[])[complete, replaced])
-            {
-                if (Directory.Exists(leftover))
-                {
-                    Directory.Delete(leftover, recursive: true);
-                }
-            }
-        }
     }
 
-    private static ManifestCase WriteCase(string directory, GoldenProblem problem, ref long bytes)
+    private static ManifestCase WriteCase(OutputFolder folder, GoldenProblem problem, ref long bytes)
     {
-        Directory.CreateDirectory(Path.Combine(directory, problem.Name));
         ReferenceResult result = problem.Solve();
         Dictionary<string, Tolerance> tolerances = Tolerance.Of(problem, result);
         Dictionary<string, ManifestArray> inputs = [], outputs = [];
@@ -197,21 +179,32 @@ internal sealed class GoldenSet
             using MemoryStream file = new();
             NpyWriter.Write(file, values, shape);
             byte[] content = file.ToArray();
-            File.WriteAllBytes(PathOf(directory, problem.Name, name), content);
+            folder.Write(PathOf("", problem.Name, name), content);
             total += content.Length;
             return new ManifestArray(typeof(T) == typeof(long) ? "<i8" : typeof(T) == typeof(float) ? "<f4" : "<f8", shape, GoldenManifest.Hash(content));
         }
     }
 
-    /// <summary>Refuses a directory with anything in it but a golden set.</summary>
-    private static void ThrowUnlessReplaceable(string target)
+    /// <summary>The files of the set, manifest and all.</summary>
+    public IEnumerable<string> Files =>
+    [
+        Path.Combine(directory, GoldenManifest.FileName),
+        Path.Combine(directory, GoldenManifest.HashName),
+        .. Manifest.Cases.SelectMany(item => item.Inputs.Keys.Concat(item.Outputs.Keys).Select(array => PathOf(directory, item.Name, array))),
+    ];
+
+    /// <summary>The files that answers to it have in a directory.</summary>
+    public IEnumerable<string> AnswersIn(string results) => Manifest.Cases.SelectMany(item => item.Outputs.Keys.Select(quantity => PathOf(results, item.Name, quantity)));
+
+    /// <summary>Refuses a directory with anything in it but a golden set, and the one that is being written.</summary>
+    private static void ThrowUnlessReplaceable(string target, string? unfinished = null)
     {
         if (File.Exists(target))
         {
             throw new BadInputException(target, "a file: expected the name of a directory");
         }
 
-        if (!Directory.Exists(target) || !Directory.EnumerateFileSystemEntries(target).Any())
+        if (!Directory.Exists(target) || !Directory.EnumerateFileSystemEntries(target).Any(entry => entry != unfinished))
         {
             return;
         }
@@ -227,13 +220,9 @@ internal sealed class GoldenSet
             throw new BadInputException(target, $"not empty, and no golden set ({error.Message}): {refusal}");
         }
 
-        HashSet<string> known =
-        [
-            Path.Combine(target, GoldenManifest.FileName),
-            Path.Combine(target, GoldenManifest.HashName),
-            .. set.Manifest.Cases.SelectMany(item => item.Inputs.Keys.Concat(item.Outputs.Keys).Select(array => PathOf(target, item.Name, array))),
-        ];
-        string? foreign = Directory.EnumerateFiles(target, "*", SearchOption.AllDirectories).FirstOrDefault(path => !known.Contains(path));
+        HashSet<string> known = [.. set.Files];
+        string? foreign = Directory.EnumerateFiles(target, "*", SearchOption.AllDirectories)
+            .FirstOrDefault(path => !known.Contains(path) && !(unfinished is not null && path.StartsWith(unfinished + Path.DirectorySeparatorChar, StringComparison.Ordinal)));
         if (foreign is not null)
         {
             throw new BadInputException(foreign, $"no part of the golden set around it: {refusal}");

@@ -1,3 +1,4 @@
+using System.Runtime.CompilerServices;
 using System.Runtime.InteropServices;
 
 namespace ManagedCircle.Cli.Npy;
@@ -13,15 +14,22 @@ internal static class NpyWriter
         WriteValues(stream, values);
     }
 
+    /// <summary>How many bytes such a file has.</summary>
+    public static long Length<T>(params int[] shape)
+        where T : unmanaged => long.CreateSaturating(HeaderOf<T>(shape).Length + shape.Aggregate((Int128)Unsafe.SizeOf<T>(), (bytes, axis) => bytes * axis));
+
     /// <summary>Writes what stands before the numbers, which follow in parts.</summary>
     public static void WriteHeader<T>(Stream stream, params int[] shape)
+        where T : unmanaged => stream.Write(HeaderOf<T>(shape));
+
+    private static byte[] HeaderOf<T>(int[] shape)
         where T : unmanaged
     {
         string type = typeof(T) == typeof(float) ? "<f4"
             : typeof(T) == typeof(double) ? "<f8"
             : typeof(T) == typeof(long) ? "<i8"
             : throw new NotSupportedException($"{typeof(T)} is no type of an output.");
-        stream.Write(new NpyHeader(type, FortranOrder: false, shape).ToBytes());
+        return new NpyHeader(type, FortranOrder: false, shape).ToBytes();
     }
 
     /// <summary>Writes the next numbers.</summary>
