@@ -60,8 +60,8 @@ internal static unsafe class LogSumExpTile
                     if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                     {
                         column = TForm.Narrow
-                            ? AddNarrowNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns)
-                            : AddWideNegatives<TSimd, TEnds, TForm>(pairs, terms, row, column, ofGroup, columns);
+                            ? AddNegatives<TSimd, TEnds, TForm, Yes>(pairs, terms, row, column, ofGroup, columns)
+                            : AddNegatives<TSimd, TEnds, TForm, No>(pairs, terms, row, column, ofGroup, columns);
                     }
 
                     if (column < pairs.Columns)
@@ -95,63 +95,28 @@ internal static unsafe class LogSumExpTile
         }
     }
 
-    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. Methods of their
-    // own, without calls, so that the sums of the rows stay in registers; and one for each form, as the JIT stops inlining at 512 locals.
+    // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. A method of its own,
+    // without calls, so that the sums of the rows stay in registers. The JIT knows typeof(TNarrow) when it reads the code, so the branch not taken costs
+    // nothing; TForm.Narrow it knows only after both branches were read and inlined, and it stops inlining at 512 locals.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int AddNarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
+    private static int AddNegatives<TSimd, TEnds, TForm, TNarrow>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
+        where TNarrow : struct, IFlag
     {
         TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
-        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), sum = Four<TSimd>.Load(lanes.Negatives.Mantissas, Layout.SumLanes);
-        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels, columnSums = columns.Negatives.Mantissas;
-        int end = pairs.Columns - TSimd.Lanes;
-        bool mayMatch = !pairs.NoPositives;
-        for (; column <= end; column += Layout.SumLanes)
-        {
-            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
-            {
-                break;
-            }
-
-            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
-            if (TForm.Clamps)
-            {
-                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
-            }
-
-            Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
-            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin), rounded = logit + rounding;
-            Four<TSimd> term = Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
-            sum += term;
-            if (TEnds.Both)
-            {
-                TSimd.Store(TSimd.Load(columnSums + column) + term.Sum, columnSums + column);
-            }
-        }
-
-        sum.Store(lanes.Negatives.Mantissas, Layout.SumLanes);
-        return column;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int AddWideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
-        where TSimd : unmanaged, ISimd<TSimd>
-        where TEnds : struct, IPairEnds
-        where TForm : struct, IPairForm
-    {
-        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
-        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
         Four<TSimd> sum = Four<TSimd>.Load(lanes.Negatives.Mantissas, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.Negatives.Exponents, Layout.SumLanes);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
+        float* columnSums = columns.Negatives.Mantissas, columnExponents = columns.Negatives.Exponents;
         int end = pairs.Columns - TSimd.Lanes;
         bool mayMatch = !pairs.NoPositives;
         for (; column <= end; column += Layout.SumLanes)
         {
-            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any)
+                || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
@@ -163,17 +128,34 @@ internal static unsafe class LogSumExpTile
             }
 
             Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
-            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin), n = Four<TSimd>.Round(logit);
-            Four<TSimd> term = Exponential.PowerOfFraction(logit - n);
-            RunningSums.Add(term, n, ref sum, ref exponent);
-            if (TEnds.Both)
+            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin);
+            if (typeof(TNarrow) == typeof(Yes))
             {
-                RunningSums.AddToColumn(term, n, columns.Negatives.Mantissas + column, columns.Negatives.Exponents + column);
+                Four<TSimd> rounded = logit + rounding;
+                Four<TSimd> term = Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
+                sum += term;
+                if (TEnds.Both)
+                {
+                    TSimd.Store(TSimd.Load(columnSums + column) + term.Sum, columnSums + column);
+                }
+            }
+            else
+            {
+                Four<TSimd> n = Four<TSimd>.Round(logit), term = Exponential.PowerOfFraction(logit - n);
+                RunningSums.Add(term, n, ref sum, ref exponent);
+                if (TEnds.Both)
+                {
+                    RunningSums.AddToColumn(term, n, columnSums + column, columnExponents + column);
+                }
             }
         }
 
         sum.Store(lanes.Negatives.Mantissas, Layout.SumLanes);
-        exponent.Store(lanes.Negatives.Exponents, Layout.SumLanes);
+        if (typeof(TNarrow) == typeof(No))
+        {
+            exponent.Store(lanes.Negatives.Exponents, Layout.SumLanes);
+        }
+
         return column;
     }
 

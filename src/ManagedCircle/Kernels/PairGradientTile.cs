@@ -35,8 +35,8 @@ internal static unsafe class PairGradientTile
                 if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
                 {
                     column = TForm.Narrow
-                        ? NarrowNegatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination)
-                        : WideNegatives<TSimd, TEnds, TForm>(pairs, pairTerms, rows, columns, row, column, destination);
+                        ? Negatives<TSimd, TEnds, TForm, Yes>(pairs, pairTerms, rows, columns, row, column, destination)
+                        : Negatives<TSimd, TEnds, TForm, No>(pairs, pairTerms, rows, columns, row, column, destination);
                 }
 
                 if (column < pairs.Columns)
@@ -49,83 +49,28 @@ internal static unsafe class PairGradientTile
     }
 
     // The short way: four rows by vectors in which every pair takes part and is negative. Returns the first column where that ends. Detached, the
-    // slope is the weight. One method for each form, as the JIT stops inlining at 512 locals.
+    // slope is the weight. LogSumExpTile.AddNegatives says why it asks for typeof(TNarrow).
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int NarrowNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
+    private static int Negatives<TSimd, TEnds, TForm, TNarrow>(
+        in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
+        where TNarrow : struct, IFlag
     {
         TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
-        Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), coefficient = Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row);
-        float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
-        int end = pairs.Columns - TSimd.Lanes;
-        bool mayMatch = !pairs.NoPositives;
-        destination += row * Layout.TileStride;
-        for (; column <= end; column += TSimd.Lanes)
-        {
-            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
-            {
-                break;
-            }
-
-            // Kept similarities come from memory: ask for those of the next four rows.
-            float* next = similarities + (RowsAtOnce * Layout.TileStride) + column;
-            Prefetch.Near(next);
-            Prefetch.Near(next + Layout.TileStride);
-            Prefetch.Near(next + (2 * Layout.TileStride));
-            Prefetch.Near(next + (3 * Layout.TileStride));
-
-            Four<TSimd> y = Four<TSimd>.Load(similarities + column, Layout.TileStride);
-            if (TForm.Clamps)
-            {
-                y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
-            }
-
-            Four<TSimd> slope = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
-            Four<TSimd> logit = slope * Four<TSimd>.MultiplyAdd(y, scale, margin);
-            if (TForm.Attached)
-            {
-                slope = Four<TSimd>.MultiplyAdd(slope, TSimd.Broadcast(2f), TSimd.Broadcast(terms.Negative.Slope)) & Four<TSimd>.LessThan(default, slope);
-            }
-
-            if (TForm.Clamps)
-            {
-                slope &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
-            }
-
-            Four<TSimd> rounded = logit + rounding;
-            slope *= Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
-            Four<TSimd> both = coefficient;
-            if (TEnds.Both)
-            {
-                both += TSimd.Load(columns.Negatives.Mantissas + column);
-            }
-
-            (slope * both).Store(destination + column, Layout.TileStride);
-        }
-
-        return column;
-    }
-
-    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int WideNegatives<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
-        where TSimd : unmanaged, ISimd<TSimd>
-        where TEnds : struct, IPairEnds
-        where TForm : struct, IPairForm
-    {
-        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
-        TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
         Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row), exponent = Four<TSimd>.Broadcast(rows.Negatives.Exponents + row);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
+        float* columnMantissas = columns.Negatives.Mantissas, columnExponents = columns.Negatives.Exponents;
         int end = pairs.Columns - TSimd.Lanes;
         bool mayMatch = !pairs.NoPositives;
         destination += row * Layout.TileStride;
         for (; column <= end; column += TSimd.Lanes)
         {
-            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any) || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
+            if ((mayMatch && Four<TSimd>.EqualBits(rowLabels, TSimd.Load(labels + column)).Any)
+                || (!TEnds.Both && pairs.Excluded != null && pairs.Excludes(row, RowsAtOnce, column, TSimd.Lanes)))
             {
                 break;
             }
@@ -155,15 +100,30 @@ internal static unsafe class PairGradientTile
                 slope &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
             }
 
-            Four<TSimd> n = Four<TSimd>.Round(logit);
-            slope *= Exponential.PowerOfFraction(logit - n);
-            Four<TSimd> both = coefficient * Four<TSimd>.PowerOfTwo(n + exponent);
-            if (TEnds.Both)
+            Four<TSimd> both = coefficient;
+            if (typeof(TNarrow) == typeof(Yes))
             {
-                both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columns.Negatives.Exponents + column)), TSimd.Load(columns.Negatives.Mantissas + column), both);
-            }
+                Four<TSimd> rounded = logit + rounding;
+                slope *= Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
+                if (TEnds.Both)
+                {
+                    both += TSimd.Load(columnMantissas + column);
+                }
 
-            PairCoefficients.Lowered(slope * both).Store(destination + column, Layout.TileStride);
+                (slope * both).Store(destination + column, Layout.TileStride);
+            }
+            else
+            {
+                Four<TSimd> n = Four<TSimd>.Round(logit);
+                slope *= Exponential.PowerOfFraction(logit - n);
+                both *= Four<TSimd>.PowerOfTwo(n + exponent);
+                if (TEnds.Both)
+                {
+                    both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column)), TSimd.Load(columnMantissas + column), both);
+                }
+
+                PairCoefficients.Lowered(slope * both).Store(destination + column, Layout.TileStride);
+            }
         }
 
         return column;
