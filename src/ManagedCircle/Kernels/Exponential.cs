@@ -13,7 +13,7 @@ internal readonly struct Exponential<TSimd> : IFunction<Exponential<TSimd>, TSim
 {
     // e^x = 2^n e^r with n = round(x / ln 2) and r = x - n ln 2 in [-ln 2 / 2, ln 2 / 2]. Adding 1.5 * 2^23 rounds to a whole number, which the last
     // bits then hold. ln 2 is a sum, whose first part has 15 bits: its product with n, and x less that product, are exact.
-    private readonly TSimd perLogOfTwo = Constant.Of<TSimd>(1.44269504f), whole = Constant.Of<TSimd>(12582912f);
+    private readonly TSimd perLogOfTwo = Constant.Of<TSimd>(1.44269504f), rounding = Constant.Of<TSimd>(12582912f);
     private readonly TSimd minusLogOfTwo = Constant.Of<TSimd>(-0.693145752f), minusLogOfTwoRest = Constant.Of<TSimd>(-1.42860677e-6f);
 
     // e^r = 1 + r (1 + r (c2 + ... r c6)). The coefficients minimise the largest relative error (Remez' exchange in 40 digits); they were rounded to
@@ -45,7 +45,7 @@ internal readonly struct Exponential<TSimd> : IFunction<Exponential<TSimd>, TSim
     private TSimd OfAny(TSimd x)
     {
         TSimd power = Reduced(TSimd.Min(TSimd.Max(x, TSimd.Broadcast(-104f)), TSimd.Broadcast(89f)), out TSimd shifted);
-        TSimd exponent = shifted - whole;
+        TSimd exponent = shifted - rounding;
         TSimd half = TSimd.Round(exponent * TSimd.Broadcast(0.5f));
         power = TSimd.Scale(TSimd.Scale(power, half), exponent - half);
         return TSimd.Select(TSimd.Equal(x, x), power, x + x);
@@ -55,8 +55,8 @@ internal readonly struct Exponential<TSimd> : IFunction<Exponential<TSimd>, TSim
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private TSimd Reduced(TSimd x, out TSimd shifted)
     {
-        shifted = TSimd.MultiplyAdd(x, perLogOfTwo, whole);
-        TSimd exponent = shifted - whole;
+        shifted = TSimd.MultiplyAdd(x, perLogOfTwo, rounding);
+        TSimd exponent = shifted - rounding;
         TSimd rest = TSimd.MultiplyAdd(exponent, minusLogOfTwo, x);
         rest = TSimd.MultiplyAdd(exponent, minusLogOfTwoRest, rest);
 

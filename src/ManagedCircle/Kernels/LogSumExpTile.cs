@@ -57,7 +57,7 @@ internal static unsafe class LogSumExpTile
                 int column = pairs.FirstPair(row) + group;
                 while (column < pairs.Columns)
                 {
-                    if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
+                    if (pairs.AllTakePart(row, RowsAtOnce, column, TSimd.Lanes))
                     {
                         column = TForm.Narrow
                             ? AddNegatives<TSimd, TEnds, TForm, Yes>(pairs, terms, row, column, ofGroup, columns)

@@ -32,7 +32,7 @@ internal static unsafe class PairGradientTile
             int column = pairs.FirstPair(row);
             while (column < pairs.Columns)
             {
-                if (pairs.Whole(row, RowsAtOnce, column, TSimd.Lanes))
+                if (pairs.AllTakePart(row, RowsAtOnce, column, TSimd.Lanes))
                 {
                     column = TForm.Narrow
                         ? Negatives<TSimd, TEnds, TForm, Yes>(pairs, pairTerms, rows, columns, row, column, destination)

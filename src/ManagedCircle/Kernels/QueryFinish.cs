@@ -29,23 +29,23 @@ internal static unsafe class QueryFinish
             TSimd positive = TSimd.Load(sums.Positives.Mantissas + i), negative = TSimd.Load(sums.Negatives.Mantissas + i);
             TSimd positiveExponent = TSimd.Load(sums.Positives.Exponents + i), negativeExponent = TSimd.Load(sums.Negatives.Exponents + i);
             TSimd invalid = TSimd.Equal(positive, default) | TSimd.Equal(negative, default);
-            TSimd positiveFraction = Logarithm.Base2(positive, out TSimd positiveWhole);
-            TSimd negativeFraction = Logarithm.Base2(negative, out TSimd negativeWhole);
-            positiveWhole += positiveExponent;
-            negativeWhole += negativeExponent;
+            TSimd positiveFraction = Logarithm.Base2(positive, out TSimd positiveInteger);
+            TSimd negativeFraction = Logarithm.Base2(negative, out TSimd negativeInteger);
+            positiveInteger += positiveExponent;
+            negativeInteger += negativeExponent;
 
             TSimd loss, positiveSigmoid, negativeSigmoid, positiveShift, negativeShift;
             if (joint)
             {
                 TSimd fraction = positiveFraction + negativeFraction;
                 TSimd carry = TSimd.Round(fraction);
-                loss = Softplus(positiveWhole + negativeWhole + carry, fraction - carry, out positiveSigmoid, out positiveShift);
+                loss = Softplus(positiveInteger + negativeInteger + carry, fraction - carry, out positiveSigmoid, out positiveShift);
                 (negativeSigmoid, negativeShift) = (positiveSigmoid, positiveShift);
             }
             else
             {
-                loss = Softplus(positiveWhole, positiveFraction, out positiveSigmoid, out positiveShift)
-                    + Softplus(negativeWhole, negativeFraction, out negativeSigmoid, out negativeShift);
+                loss = Softplus(positiveInteger, positiveFraction, out positiveSigmoid, out positiveShift)
+                    + Softplus(negativeInteger, negativeFraction, out negativeSigmoid, out negativeShift);
             }
 
             // A NaN among the sums, which the logarithms' bits have lost, goes on into the loss and every coefficient.
@@ -114,8 +114,8 @@ internal static unsafe class QueryFinish
         TSimd u = one + t;
         sigmoid = TSimd.Select(below, power, one) / u;
 
-        TSimd rest = Logarithm.Base2(u, out TSimd whole);
-        TSimd logarithm = TSimd.MultiplyAdd(whole + rest, TSimd.Broadcast(NaturalLogOf2), (t - (u - one)) / u);
+        TSimd rest = Logarithm.Base2(u, out TSimd integer);
+        TSimd logarithm = TSimd.MultiplyAdd(integer + rest, TSimd.Broadcast(NaturalLogOf2), (t - (u - one)) / u);
         return TSimd.MultiplyAdd(TSimd.AndNot(exponent + fraction, below), TSimd.Broadcast(NaturalLogOf2), logarithm);
     }
 }

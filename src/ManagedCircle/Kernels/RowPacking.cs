@@ -26,7 +26,7 @@ internal static unsafe class RowPacking
     public static int Pack<TSimd>(float* rows, nint stride, int* kept, bool normalize, in PackedRows packed, int first)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        int dimension = packed.Dimension, whole = dimension / Layout.Pack * Layout.Pack;
+        int dimension = packed.Dimension, fullPacks = dimension / Layout.Pack * Layout.Pack;
         int count = Math.Min(Layout.Pack, packed.Count - first);
         int bad = -1;
         float* memory = stackalloc float[(Layout.Pack * Layout.Pack) + (2 * Layout.SumLanes)];
@@ -37,8 +37,8 @@ internal static unsafe class RowPacking
         {
             int source = kept == null ? packed.Row(first + row) : kept[first + row];
             float* x = rows + (source * stride), rest = padded + (row * Layout.Pack);
-            CopyPadded(x + whole, rest, dimension - whole);
-            float sum = SumOfSquares<TSimd>(x, whole, rest, dimension > whole, lanes);
+            CopyPadded(x + fullPacks, rest, dimension - fullPacks);
+            float sum = SumOfSquares<TSimd>(x, fullPacks, rest, dimension > fullPacks, lanes);
             double norm = 1;
             if (!(sum >= SafeLow && sum <= SafeHigh))
             {
@@ -64,7 +64,7 @@ internal static unsafe class RowPacking
         {
             for (int row = 0; row < count; row++)
             {
-                float* from = start < whole ? sources[row] + start : padded + (row * Layout.Pack), to = slice + (row * Layout.Pack);
+                float* from = start < fullPacks ? sources[row] + start : padded + (row * Layout.Pack), to = slice + (row * Layout.Pack);
                 TSimd shrink = TSimd.Broadcast(shrinks[row]), inverse = TSimd.Broadcast(inverses[row]);
                 Prefetch.NearRow(to + packed.SliceStride);
                 if (panel != null)
@@ -170,13 +170,13 @@ internal static unsafe class RowPacking
     }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static float SumOfSquares<TSimd>(float* x, int whole, float* rest, bool hasRest, float* lanes)
+    private static float SumOfSquares<TSimd>(float* x, int fullPacks, float* rest, bool hasRest, float* lanes)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int group = 0; group < Layout.SumLanes; group += TSimd.Lanes)
         {
             TSimd sum = default;
-            for (int start = group; start < whole; start += Layout.SumLanes)
+            for (int start = group; start < fullPacks; start += Layout.SumLanes)
             {
                 TSimd value = TSimd.Load(x + start);
                 sum = TSimd.MultiplyAdd(value, value, sum);

@@ -37,7 +37,7 @@ internal unsafe struct TilePairs
 
     /// <summary>Whether every pair of the rows from <paramref name="row"/> on with the columns from <paramref name="column"/> on takes part.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public readonly bool Whole(int row, int rows, int column, int lanes) =>
+    public readonly bool AllTakePart(int row, int rows, int column, int lanes) =>
         row + rows <= Rows && column + lanes <= Columns && (!Triangle || column >= row + rows) && (Excluded == null || !Excludes(row, rows, column, lanes));
 
     /// <summary>Whether one of the rows is not compared with one of the columns.</summary>
