@@ -1,3 +1,5 @@
+using static System.FormattableString;
+
 namespace ManagedCircle.Reference;
 
 /// <summary>Every argument check of the reference, and every message.</summary>
@@ -10,12 +12,21 @@ internal static class ThrowIf
         options.Validate();
     }
 
+    /// <summary>Throws if there are too few of something.</summary>
+    public static void NotCount(int count, int least, string name)
+    {
+        if (count < least)
+        {
+            throw new ArgumentOutOfRangeException(name, Invariant($"{name} is {count}: expected at least {least}."));
+        }
+    }
+
     public static void NotRows(int length, int dimension)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
+        NotCount(dimension, least: 1, nameof(dimension));
         if (length % dimension != 0)
         {
-            throw new ArgumentException($"rows hold {length} numbers: expected a multiple of the dimension {dimension}.", "rows");
+            throw Argument($"rows hold {length} numbers: expected a multiple of the dimension {dimension}.", "rows");
         }
     }
 
@@ -27,30 +38,30 @@ internal static class ThrowIf
             return count == 0 ? 0 : length / count;
         }
 
-        string expected = count == 0 ? "none" : $"a positive multiple of {count}";
-        throw new ArgumentException($"{name} holds {length} numbers for {count} labels: expected {expected}.", name);
+        string expected = count == 0 ? "none" : Invariant($"a positive multiple of {count}");
+        throw Argument($"{name} holds {length} numbers for {count} labels: expected {expected}.", name);
     }
 
     /// <summary>Returns the numbers per query of a matrix with so many, or throws.</summary>
     public static int NotMatrixOf(int queryCount, int length, string name)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(queryCount);
+        NotCount(queryCount, least: 0, nameof(queryCount));
         return queryCount == 0 && length == 0 ? 0
             : queryCount > 0 && length % queryCount == 0 ? length / queryCount
-            : throw new ArgumentException($"{name} holds {length} numbers: expected a multiple of the {queryCount} queries.", name);
+            : throw Argument($"{name} holds {length} numbers: expected a multiple of the {queryCount} queries.", name);
     }
 
     /// <summary>Returns the dimension that queries and references share, or throws.</summary>
     public static int DimensionsDiffer(int queryDimension, int referenceDimension) =>
         queryDimension == 0 || referenceDimension == 0 || queryDimension == referenceDimension
             ? Math.Max(1, Math.Max(queryDimension, referenceDimension))
-            : throw new ArgumentException($"references have dimension {referenceDimension}: expected the queries' {queryDimension}.", "references");
+            : throw Argument($"references have dimension {referenceDimension}: expected the queries' {queryDimension}.", "references");
 
     public static void WrongLength(int length, int expected, string name, string shape)
     {
         if (length != expected)
         {
-            throw new ArgumentException($"{name} has length {length}: expected {expected}, {shape}.", name);
+            throw Argument($"{name} has length {length}: expected {expected}, {shape}.", name);
         }
     }
 
@@ -60,7 +71,7 @@ internal static class ThrowIf
         {
             if (!double.IsFinite(values[i]))
             {
-                throw new ArgumentException($"{name}: row {i / dimension} holds {values[i]}, expected finite numbers.", name);
+                throw Argument($"{name}: row {i / dimension} holds {values[i]}, expected finite numbers.", name);
             }
         }
     }
@@ -99,7 +110,7 @@ internal static class ThrowIf
         {
             if (terms.ExcludedReferences[q] < -1 || terms.ExcludedReferences[q] >= referenceCount)
             {
-                throw new ArgumentException(
+                throw Argument(
                     $"ExcludedReferences: query {q} excludes reference {terms.ExcludedReferences[q]}, expected -1 to {referenceCount - 1}.", nameof(terms));
             }
         }
@@ -109,7 +120,9 @@ internal static class ThrowIf
     {
         if (terms.ExcludedReferences.Length > 0)
         {
-            throw new ArgumentException($"ExcludedReferences are for queries against references with labels: {instead}.", nameof(terms));
+            throw Argument($"ExcludedReferences are for queries against references with labels: {instead}.", nameof(terms));
         }
     }
+    // Numbers read the same in every culture.
+    private static ArgumentException Argument(FormattableString message, string? name) => new(Invariant(message), name);
 }

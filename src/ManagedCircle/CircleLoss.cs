@@ -100,21 +100,15 @@ public sealed class CircleLoss : IDisposable
         ThrowIf.NotTerms(terms, Options, queries.Count, references.Count, self);
         bool whole = Options.Scope == LossScope.Batch;
         ThrowIf.NotLength(losses.Length, whole ? 1 : queries.Count, nameof(losses), whole ? "a whole-batch loss" : "one per query", mayBeEmpty: true);
-        ThrowIf.Overlap(queryGradient, queries.Rows, "the query gradient", "the queries");
-        ThrowIf.Overlap(queryGradient, references.Rows, "the query gradient", "the references");
-        ThrowIf.Overlap(referenceGradient, queries.Rows, "the reference gradient", "the queries");
-        ThrowIf.Overlap(referenceGradient, references.Rows, "the reference gradient", "the references");
-        ThrowIf.Overlap(queryGradient, referenceGradient, "the query gradient", "the reference gradient");
-        ThrowIf.Overlap(losses, queryGradient, "losses", "the query gradient");
-        ThrowIf.Overlap(losses, referenceGradient, "losses", "the reference gradient");
-        ThrowIf.Overlap(losses, queries.Rows, "losses", "the queries");
-        ThrowIf.Overlap(losses, references.Rows, "losses", "the references");
-        ThrowIf.Overlap(losses, terms.Weights, "losses", "the weights");
-        ThrowIf.Overlap(losses, terms.Upstream, "losses", "the upstream gradient");
-        ThrowIf.Overlap(queryGradient, terms.Weights, "the query gradient", "the weights");
-        ThrowIf.Overlap(queryGradient, terms.Upstream, "the query gradient", "the upstream gradient");
-        ThrowIf.Overlap(referenceGradient, terms.Weights, "the reference gradient", "the weights");
-        ThrowIf.Overlap(referenceGradient, terms.Upstream, "the reference gradient", "the upstream gradient");
+        CallMemory memory = default;
+        memory.Writes(losses, nameof(losses));
+        memory.Writes(queryGradient, "the query gradient");
+        memory.Writes(referenceGradient, "the reference gradient");
+        memory.Reads(queries.Rows, "the queries");
+        memory.Reads(references.Rows, "the references");
+        memory.Reads(terms.Weights, "the weights");
+        memory.Reads(terms.Upstream, "the upstream gradient");
+        memory.Reads(terms.ExcludedReferences, "the excluded references");
         return engine.Run(new LossCall
         {
             Queries = queries,

@@ -215,7 +215,9 @@ public sealed class CosineSimilarity : IDisposable
     {
         RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
         ThrowIf.NotRoom(destination.Length, matrix.Count, dimension, matrix.Stride, nameof(destination));
-        ThrowIf.Overlap(destination, rows, nameof(destination), nameof(rows));
+        CallMemory memory = default;
+        memory.Writes(destination, nameof(destination));
+        memory.Reads(rows, nameof(rows));
         engine.UnitRows(matrix, destination);
     }
 
@@ -233,8 +235,10 @@ public sealed class CosineSimilarity : IDisposable
         RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
         ThrowIf.NotRoom(unitGradient.Length, matrix.Count, dimension, matrix.Stride, nameof(unitGradient));
         ThrowIf.NotRoom(gradient.Length, matrix.Count, dimension, matrix.Stride, nameof(gradient));
-        ThrowIf.Overlap(gradient, rows, nameof(gradient), nameof(rows));
-        ThrowIf.Overlap(gradient, unitGradient, nameof(gradient), nameof(unitGradient));
+        CallMemory memory = default;
+        memory.Writes(gradient, nameof(gradient));
+        memory.Reads(rows, nameof(rows));
+        memory.Reads(unitGradient, nameof(unitGradient));
         engine.UnitRowsBackward(matrix, unitGradient, gradient);
     }
 
@@ -245,8 +249,10 @@ public sealed class CosineSimilarity : IDisposable
     {
         destinationStride = ThrowIf.NotStride(references.Count, destinationStride, nameof(destinationStride));
         ThrowIf.NotRoom(destination.Length, queries.Count, references.Count, destinationStride, nameof(destination));
-        ThrowIf.Overlap(destination, queries.Memory, nameof(destination), self ? "rows" : "queries");
-        ThrowIf.Overlap(destination, references.Memory, nameof(destination), "references");
+        CallMemory memory = default;
+        memory.Writes(destination, nameof(destination));
+        memory.Reads(queries.Memory, self ? "rows" : nameof(queries));
+        memory.Reads(references.Memory, nameof(references));
         engine.Forward(new MatrixCall { Queries = queries, References = references, Self = self, Normalize = normalize }, destination, destinationStride);
     }
 
@@ -261,13 +267,12 @@ public sealed class CosineSimilarity : IDisposable
     {
         ThrowIf.NotRoom(queryGradient.Length, queries.Count, queries.Columns, queries.Stride, nameof(queryGradient), mayBeEmpty: true);
         ThrowIf.NotRoom(referenceGradient.Length, references.Count, references.Columns, references.Stride, nameof(referenceGradient), mayBeEmpty: true);
-        ThrowIf.Overlap(queryGradient, queries.Memory, nameof(queryGradient), "queries");
-        ThrowIf.Overlap(queryGradient, references.Memory, nameof(queryGradient), "references");
-        ThrowIf.Overlap(queryGradient, similarityGradient, nameof(queryGradient), nameof(similarityGradient));
-        ThrowIf.Overlap(referenceGradient, queries.Memory, nameof(referenceGradient), "queries");
-        ThrowIf.Overlap(referenceGradient, references.Memory, nameof(referenceGradient), "references");
-        ThrowIf.Overlap(referenceGradient, similarityGradient, nameof(referenceGradient), nameof(similarityGradient));
-        ThrowIf.Overlap(queryGradient, referenceGradient, nameof(queryGradient), nameof(referenceGradient));
+        CallMemory memory = default;
+        memory.Writes(queryGradient, nameof(queryGradient));
+        memory.Writes(referenceGradient, nameof(referenceGradient));
+        memory.Reads(queries.Memory, nameof(queries));
+        memory.Reads(references.Memory, nameof(references));
+        memory.Reads(similarityGradient, nameof(similarityGradient));
         MatrixCall call = new() { Queries = queries, References = references, Normalize = normalize };
         engine.Backward(call, GradientOf(queries, references, similarityGradient, similarityStride), queryGradient, referenceGradient);
     }
@@ -275,8 +280,10 @@ public sealed class CosineSimilarity : IDisposable
     private void Backward(RowMatrix rows, bool normalize, ReadOnlySpan<float> similarityGradient, int similarityStride, Span<float> gradient)
     {
         ThrowIf.NotRoom(gradient.Length, rows.Count, rows.Columns, rows.Stride, nameof(gradient));
-        ThrowIf.Overlap(gradient, rows.Memory, nameof(gradient), nameof(rows));
-        ThrowIf.Overlap(gradient, similarityGradient, nameof(gradient), nameof(similarityGradient));
+        CallMemory memory = default;
+        memory.Writes(gradient, nameof(gradient));
+        memory.Reads(rows.Memory, nameof(rows));
+        memory.Reads(similarityGradient, nameof(similarityGradient));
         MatrixCall call = new() { Queries = rows, References = rows, Self = true, Normalize = normalize };
         engine.Backward(call, GradientOf(rows, rows, similarityGradient, similarityStride), gradient, default);
     }

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using static System.FormattableString;
 
 namespace ManagedCircle;
 
@@ -39,9 +40,7 @@ public sealed class CrossBatchMemory
     /// <exception cref="ArgumentException">A number is out of its range.</exception>
     public CrossBatchMemory(int capacity, int dimension)
     {
-        ArgumentOutOfRangeException.ThrowIfLessThan(capacity, 1);
-        ArgumentOutOfRangeException.ThrowIfLessThan(dimension, 1);
-        ArgumentOutOfRangeException.ThrowIfGreaterThan((long)capacity * dimension, Array.MaxLength, nameof(capacity));
+        ThrowIf.NotCapacity(capacity, dimension);
         Capacity = capacity;
         Dimension = dimension;
     }
@@ -369,7 +368,7 @@ public sealed class CrossBatchMemory
         int next = numbers.ReadInt32();
         if (version != Version)
         {
-            throw new InvalidDataException($"The cross-batch memory is of version {version}: expected {Version}.");
+            throw new InvalidDataException(Invariant($"The cross-batch memory is of version {version}: expected {Version}."));
         }
 
         bool fits = dimension >= 1 && capacity >= 1 && (long)capacity * dimension <= Array.MaxLength && count >= 0 && count <= capacity
@@ -378,7 +377,7 @@ public sealed class CrossBatchMemory
         if (length > Array.MaxLength)
         {
             throw new InvalidDataException(
-                $"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be.");
+                Invariant($"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be."));
         }
 
         byte[] body = Read(stream, (int)length, "rows"), checksum = Read(stream, SHA256.HashSizeInBytes, "checksum");
@@ -402,7 +401,7 @@ public sealed class CrossBatchMemory
             memory.rows[i] = contents.ReadSingle();
             if (!float.IsFinite(memory.rows[i]))
             {
-                throw new InvalidDataException($"Row {i / dimension} of the cross-batch memory holds NaN or infinity: expected finite numbers.");
+                throw new InvalidDataException(Invariant($"Row {i / dimension} of the cross-batch memory holds NaN or infinity: expected finite numbers."));
             }
         }
 
@@ -441,7 +440,7 @@ public sealed class CrossBatchMemory
             int more = stream.Read(bytes, read, bytes.Length - read);
             if (more == 0)
             {
-                throw new InvalidDataException($"The cross-batch memory is cut short: its {what} has {read} bytes, expected {length}.");
+                throw new InvalidDataException(Invariant($"The cross-batch memory is cut short: its {what} has {read} bytes, expected {length}."));
             }
 
             read += more;

@@ -133,37 +133,21 @@ public sealed class SimilarityLoss : IDisposable
         ThrowIf.NotLength(details.NegativeCounts.Length, lossCount, nameof(details.NegativeCounts), perLoss, mayBeEmpty: true);
         ThrowIf.NotLength(details.HardestPositives.Length, lossCount, nameof(details.HardestPositives), perLoss, mayBeEmpty: true);
         ThrowIf.NotLength(details.HardestNegatives.Length, lossCount, nameof(details.HardestNegatives), perLoss, mayBeEmpty: true);
-        ThrowIf.Overlap(gradient, terms.Weights, "the gradient", "the weights");
-        ThrowIf.Overlap(gradient, terms.Upstream, "the gradient", "the upstream gradient");
-        OfItsOwn(losses, nameof(losses), batch, gradient, terms);
-        OfItsOwn(details.Weights, nameof(details.Weights), batch, gradient, terms);
-        OfItsOwn(details.Logits, nameof(details.Logits), batch, gradient, terms);
-        OfItsOwn(details.PositiveLogSumExp, nameof(details.PositiveLogSumExp), batch, gradient, terms);
-        OfItsOwn(details.NegativeLogSumExp, nameof(details.NegativeLogSumExp), batch, gradient, terms);
-        ThrowIf.Overlap(losses, details.Weights, nameof(losses), nameof(details.Weights));
-        ThrowIf.Overlap(losses, details.Logits, nameof(losses), nameof(details.Logits));
-        ThrowIf.Overlap(losses, details.PositiveLogSumExp, nameof(losses), nameof(details.PositiveLogSumExp));
-        ThrowIf.Overlap(losses, details.NegativeLogSumExp, nameof(losses), nameof(details.NegativeLogSumExp));
-        ThrowIf.Overlap(details.Weights, details.Logits, nameof(details.Weights), nameof(details.Logits));
-        ThrowIf.Overlap(details.Weights, details.PositiveLogSumExp, nameof(details.Weights), nameof(details.PositiveLogSumExp));
-        ThrowIf.Overlap(details.Weights, details.NegativeLogSumExp, nameof(details.Weights), nameof(details.NegativeLogSumExp));
-        ThrowIf.Overlap(details.Logits, details.PositiveLogSumExp, nameof(details.Logits), nameof(details.PositiveLogSumExp));
-        ThrowIf.Overlap(details.Logits, details.NegativeLogSumExp, nameof(details.Logits), nameof(details.NegativeLogSumExp));
-        ThrowIf.Overlap(details.PositiveLogSumExp, details.NegativeLogSumExp, nameof(details.PositiveLogSumExp), nameof(details.NegativeLogSumExp));
-        ThrowIf.Overlap(details.PositiveCounts, details.NegativeCounts, nameof(details.PositiveCounts), nameof(details.NegativeCounts));
-        ThrowIf.Overlap(details.PositiveCounts, details.HardestPositives, nameof(details.PositiveCounts), nameof(details.HardestPositives));
-        ThrowIf.Overlap(details.PositiveCounts, details.HardestNegatives, nameof(details.PositiveCounts), nameof(details.HardestNegatives));
-        ThrowIf.Overlap(details.NegativeCounts, details.HardestPositives, nameof(details.NegativeCounts), nameof(details.HardestPositives));
-        ThrowIf.Overlap(details.NegativeCounts, details.HardestNegatives, nameof(details.NegativeCounts), nameof(details.HardestNegatives));
-        ThrowIf.Overlap(details.HardestPositives, details.HardestNegatives, nameof(details.HardestPositives), nameof(details.HardestNegatives));
+        CallMemory memory = default;
+        memory.Writes(losses, nameof(losses));
+        memory.Writes(details.Weights, nameof(details.Weights));
+        memory.Writes(details.Logits, nameof(details.Logits));
+        memory.Writes(details.PositiveLogSumExp, nameof(details.PositiveLogSumExp));
+        memory.Writes(details.NegativeLogSumExp, nameof(details.NegativeLogSumExp));
+        memory.Writes(details.PositiveCounts, nameof(details.PositiveCounts));
+        memory.Writes(details.NegativeCounts, nameof(details.NegativeCounts));
+        memory.Writes(details.HardestPositives, nameof(details.HardestPositives));
+        memory.Writes(details.HardestNegatives, nameof(details.HardestNegatives));
+        memory.Reads(batch.Similarities, "the similarities");
+        memory.Writes(gradient, "the gradient", mayBeRead: true);
+        memory.Reads(terms.Weights, "the weights");
+        memory.Reads(terms.Upstream, "the upstream gradient");
+        memory.Reads(terms.ExcludedReferences, "the excluded references");
         return engine.Run(new SimilarityLossCall { Batch = batch, Gradient = gradient, Losses = losses, Terms = terms, Details = details });
-
-        static void OfItsOwn(Span<float> destination, string name, SimilarityBatch batch, Span<float> gradient, QueryTerms terms)
-        {
-            ThrowIf.Overlap(destination, batch.Similarities, name, "the similarities");
-            ThrowIf.Overlap(destination, gradient, name, "the gradient");
-            ThrowIf.Overlap(destination, terms.Weights, name, "the weights");
-            ThrowIf.Overlap(destination, terms.Upstream, name, "the upstream gradient");
-        }
     }
 }

@@ -1,5 +1,7 @@
+using System.Globalization;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using static System.FormattableString;
 
 namespace ManagedCircle;
 
@@ -11,12 +13,14 @@ internal static class ThrowIf
     {
         if (count == 0)
         {
-            return length == 0 ? 1 : throw new ArgumentException($"rows holds {length} numbers, but there are no labels: expected none.", "rows");
+            return length == 0 ? 1 : throw Argument($"rows holds {length} numbers, but there are no labels: expected none.", "rows");
         }
 
         return length % count == 0 && length > 0
             ? length / count
-            : throw new ArgumentException($"rows holds {length} numbers, which is no whole number of rows for {count} labels: expected a positive multiple of {count}.", "rows");
+            : throw Argument(
+                $"rows holds {length} numbers, which is no whole number of rows for {count} labels: expected a positive multiple of {count}.",
+                "rows");
     }
 
     /// <summary>Returns the stride of rows of a shape, or throws.</summary>
@@ -26,18 +30,18 @@ internal static class ThrowIf
         long extent = Extent(count, dimension, stride);
         return length >= extent
             ? stride
-            : throw new ArgumentException($"rows holds {length} numbers: expected at least {extent} for {count} rows of dimension {dimension}, {stride} apart.", "rows");
+            : throw Argument($"rows holds {length} numbers: expected at least {extent} for {count} rows of dimension {dimension}, {stride} apart.", "rows");
     }
 
     /// <summary>Returns the numbers in a row, or throws if there are none.</summary>
     public static int NotDimension(int dimension) =>
-        dimension >= 1 ? dimension : throw new ArgumentException($"dimension is {dimension}: expected at least 1.", nameof(dimension));
+        dimension >= 1 ? dimension : throw Argument($"dimension is {dimension}: expected at least 1.", nameof(dimension));
 
     /// <summary>Returns the numbers from one row's start to the next's, or throws if rows would overlap.</summary>
     public static int NotStride(int columns, int stride, string name) =>
         stride == 0 ? columns
         : stride >= columns ? stride
-        : throw new ArgumentException($"{name} is {stride}: expected at least the {columns} numbers of a row, or 0 for rows without gaps.", name);
+        : throw Argument($"{name} is {stride}: expected at least the {columns} numbers of a row, or 0 for rows without gaps.", name);
 
     /// <summary>Returns how many rows a span holds, whose last row may end without its gap, or throws.</summary>
     public static int NotWholeRows(int length, int dimension, int stride, string name)
@@ -45,7 +49,7 @@ internal static class ThrowIf
         (int count, int rest) = Math.DivRem(length, stride);
         return rest == 0 ? count
             : rest >= dimension ? count + 1
-            : throw new ArgumentException($"{name} holds {length} numbers: expected whole rows of dimension {dimension}, {stride} apart.", name);
+            : throw Argument($"{name} holds {length} numbers: expected whole rows of dimension {dimension}, {stride} apart.", name);
     }
 
     /// <summary>Throws if a span does not have room for rows of a shape.</summary>
@@ -53,7 +57,7 @@ internal static class ThrowIf
     {
         if (length < Extent(count, columns, stride) && !(mayBeEmpty && length == 0))
         {
-            throw new ArgumentException(
+            throw Argument(
                 $"{name} holds {length} numbers: expected at least {Extent(count, columns, stride)} for {count} rows of {columns}, {stride} apart.", name);
         }
     }
@@ -64,7 +68,7 @@ internal static class ThrowIf
         ArgumentNullException.ThrowIfNull(options);
         if (!(options.Gamma > 0 && float.IsNormal((float)options.Gamma)))
         {
-            throw new ArgumentException($"Gamma is {options.Gamma}: expected a number above 0 that a float holds, from 1.2E-38 up.", nameof(options));
+            throw Argument($"Gamma is {options.Gamma}: expected a number above 0 that a float holds, from 1.2E-38 up.", nameof(options));
         }
 
         NotFinite(options.Margin, nameof(options.Margin));
@@ -89,14 +93,15 @@ internal static class ThrowIf
         double logit = options.Gamma * (options.Weighting == PairWeighting.Constant ? 1 : 1 + optimum) * (1 + margin);
         return logit <= 1e37
             ? options
-            : throw new ArgumentException(
-                $"Gamma is {options.Gamma} and margins are up to {margin}: expected logits of unit rows, here up to {logit:0.#E+0}, to stay below 1E+37.", nameof(options));
+            : throw Argument(
+                $"Gamma is {options.Gamma} and margins are up to {margin}: expected logits of unit rows, here up to {logit:0.#E+0}, to stay below 1E+37.",
+                nameof(options));
 
         static void NotFinite(double value, string name)
         {
             if (!float.IsFinite((float)value))
             {
-                throw new ArgumentException($"{name} is {value}: expected a finite number.", nameof(options));
+                throw Argument($"{name} is {value}: expected a finite number.", nameof(options));
             }
         }
 
@@ -105,7 +110,8 @@ internal static class ThrowIf
         {
             if (!Enum.IsDefined(value))
             {
-                throw new ArgumentException($"{name} is {value}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", nameof(options));
+                int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
+                throw Argument($"{name} is {number}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", nameof(options));
             }
         }
     }
@@ -115,12 +121,12 @@ internal static class ThrowIf
     {
         if (execution.Threads is < 1 or > 4096)
         {
-            throw new ArgumentException($"Threads is {execution.Threads}: expected 1 to 4096.", nameof(execution));
+            throw Argument($"Threads is {execution.Threads}: expected 1 to 4096.", nameof(execution));
         }
 
         return execution.MaxKeptSimilarityBytes >= 0
             ? execution
-            : throw new ArgumentException($"MaxKeptSimilarityBytes is {execution.MaxKeptSimilarityBytes}: expected 0 or more.", nameof(execution));
+            : throw Argument($"MaxKeptSimilarityBytes is {execution.MaxKeptSimilarityBytes}: expected 0 or more.", nameof(execution));
     }
 
     /// <summary>Throws if two batches have unlike dimensions.</summary>
@@ -128,7 +134,7 @@ internal static class ThrowIf
     {
         if (queries.Dimension != references.Dimension && queries.Count > 0 && references.Count > 0)
         {
-            throw new ArgumentException($"references has dimension {references.Dimension}: expected {queries.Dimension}, as queries has.", nameof(references));
+            throw Argument($"references has dimension {references.Dimension}: expected {queries.Dimension}, as queries has.", nameof(references));
         }
     }
 
@@ -137,8 +143,9 @@ internal static class ThrowIf
     {
         if (gradient.Length < batch.Extent && !(mayBeEmpty && gradient.IsEmpty))
         {
-            throw new ArgumentException(
-                $"{name} has room for {gradient.Length} numbers: expected at least {batch.Extent} for {batch.Count} rows of dimension {batch.Dimension}, {batch.Stride} apart.", name);
+            throw Argument(
+                $"{name} has room for {gradient.Length} numbers: expected at least {batch.Extent} for {batch.Count} rows of dimension {batch.Dimension}, {batch.Stride} apart.",
+                name);
         }
     }
 
@@ -147,7 +154,7 @@ internal static class ThrowIf
     {
         if (length != expected && !(mayBeEmpty && length == 0))
         {
-            throw new ArgumentException($"{name} has length {length}: expected {expected}, {meaning}.", name);
+            throw Argument($"{name} has length {length}: expected {expected}, {meaning}.", name);
         }
     }
 
@@ -155,8 +162,10 @@ internal static class ThrowIf
     public static void NotTerms(QueryTerms terms, CircleLossOptions options, int queryCount, int referenceCount, bool self)
     {
         bool whole = options.Scope == LossScope.Batch;
-        NotLength(terms.Weights.Length, whole ? 0 : queryCount, nameof(terms.Weights), whole ? "as a whole-batch loss has no queries to weight" : "one per query", mayBeEmpty: true);
-        NotLength(terms.ExcludedReferences.Length, self ? 0 : queryCount, nameof(terms.ExcludedReferences), self ? "as a batch against itself excludes by SelfDiagonal" : "one per query", mayBeEmpty: true);
+        string perWeight = whole ? "as a whole-batch loss has no queries to weight" : "one per query";
+        string perExcluded = self ? "as a batch against itself excludes by SelfDiagonal" : "one per query";
+        NotLength(terms.Weights.Length, whole ? 0 : queryCount, nameof(terms.Weights), perWeight, mayBeEmpty: true);
+        NotLength(terms.ExcludedReferences.Length, self ? 0 : queryCount, nameof(terms.ExcludedReferences), perExcluded, mayBeEmpty: true);
         if (terms.Upstream.Length > 1)
         {
             NotLength(terms.Upstream.Length, whole ? 1 : queryCount, nameof(terms.Upstream), whole ? "as there is one loss" : "one per query, or 1 for all");
@@ -168,8 +177,9 @@ internal static class ThrowIf
         {
             if (terms.ExcludedReferences[query] < -1 || terms.ExcludedReferences[query] >= referenceCount)
             {
-                throw new ArgumentException(
-                    $"ExcludedReferences[{query}] is {terms.ExcludedReferences[query]}: expected -1, or a reference from 0 to {referenceCount - 1}.", nameof(terms));
+                throw Argument(
+                    $"ExcludedReferences[{query}] is {terms.ExcludedReferences[query]}: expected -1, or a reference from 0 to {referenceCount - 1}.",
+                    nameof(terms));
             }
         }
     }
@@ -179,7 +189,7 @@ internal static class ThrowIf
     {
         if (check && badRow != int.MaxValue)
         {
-            throw new ArgumentException($"{name}: row {badRow} holds NaN or infinity: expected finite numbers.", name);
+            throw Argument($"{name}: row {badRow} holds NaN or infinity: expected finite numbers.", name);
         }
     }
 
@@ -188,9 +198,12 @@ internal static class ThrowIf
     {
         if (first.Overlaps(second))
         {
-            throw new ArgumentException($"{firstName} and {secondName} overlap: expected memory of their own.");
+            throw Overlapping(firstName, secondName);
         }
     }
+
+    /// <summary>The error that two ranges of memory overlap.</summary>
+    public static ArgumentException Overlapping(string first, string second) => Argument($"{first} and {second} overlap: expected memory of their own.", null);
 
     /// <summary>Throws if a destination has another length than the similarities it is for, or overlaps them without being the same.</summary>
     public static void NotInPlace(ReadOnlySpan<float> similarities, ReadOnlySpan<float> destination)
@@ -207,7 +220,7 @@ internal static class ThrowIf
     {
         if (length != (long)queryCount * referenceCount)
         {
-            throw new ArgumentException(
+            throw Argument(
                 $"similarities holds {length} numbers: expected {(long)queryCount * referenceCount}, {queryCount} queries by {referenceCount} references.",
                 "similarities");
         }
@@ -216,10 +229,10 @@ internal static class ThrowIf
     /// <summary>Returns how many references similarities to so many queries have, or throws.</summary>
     public static int NotMatrix(int length, int queryCount)
     {
-        ArgumentOutOfRangeException.ThrowIfNegative(queryCount);
+        NotCount(queryCount, least: 0, nameof(queryCount));
         return queryCount == 0 && length == 0 ? 0
             : queryCount > 0 && length % queryCount == 0 ? length / queryCount
-            : throw new ArgumentException($"similarities holds {length} numbers: expected a multiple of the {queryCount} queries.", "similarities");
+            : throw Argument($"similarities holds {length} numbers: expected a multiple of the {queryCount} queries.", "similarities");
     }
 
     /// <summary>Throws if a mask is not one kind per similarity.</summary>
@@ -229,9 +242,9 @@ internal static class ThrowIf
         int bad = MemoryMarshal.AsBytes(mask).IndexOfAnyExceptInRange((byte)PairKind.Ignored, (byte)PairKind.Negative);
         if (bad >= 0)
         {
-            throw new ArgumentException(
-                $"mask: the pair of query {bad / referenceCount} and reference {bad % referenceCount} is {(byte)mask[bad]}: "
-                + "expected 0 (ignored), 1 (positive) or 2 (negative).",
+            (int query, int reference) = Math.DivRem(bad, referenceCount);
+            throw Argument(
+                $"mask: the pair of query {query} and reference {reference} is {(byte)mask[bad]}: expected 0 (ignored), 1 (positive) or 2 (negative).",
                 nameof(mask));
         }
     }
@@ -242,13 +255,13 @@ internal static class ThrowIf
         int bad = count == 0 ? list.Length - 1 : list.IndexOfAnyExceptInRange(0, count - 1);
         if (bad >= 0)
         {
-            throw new ArgumentException($"{name}[{bad}] is {list[bad]}: expected a {meaning} from 0 to {count - 1}.", "lists");
+            throw Argument($"{name}[{bad}] is {list[bad]}: expected a {meaning} from 0 to {count - 1}.", "lists");
         }
     }
 
     /// <summary>The error that a pair is listed as positive and as negative.</summary>
     public static ArgumentException ListedAsBoth(int query, int reference) =>
-        new($"The pair of query {query} and reference {reference} is listed as positive and as negative: expected one of them.", "lists");
+        new(Invariant($"The pair of query {query} and reference {reference} is listed as positive and as negative: expected one of them."), "lists");
 
     /// <summary>Throws if excluded references are given where the pairs themselves are.</summary>
     public static void AnyExcluded(QueryTerms terms, PairSource source)
@@ -259,17 +272,39 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if there are too few of something.</summary>
+    public static void NotCount(int count, int least, string name)
+    {
+        if (count < least)
+        {
+            throw new ArgumentOutOfRangeException(name, Invariant($"{name} is {count}: expected at least {least}."));
+        }
+    }
+
+    /// <summary>Throws if a memory of a shape is none that an array holds.</summary>
+    public static void NotCapacity(int capacity, int dimension)
+    {
+        NotCount(capacity, least: 1, nameof(capacity));
+        NotCount(dimension, least: 1, nameof(dimension));
+        if ((long)capacity * dimension > Array.MaxLength)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(capacity),
+                Invariant($"capacity is {capacity} and dimension {dimension}: expected a product of at most {Array.MaxLength}, as an array holds."));
+        }
+    }
+
     /// <summary>Throws if rows cannot enter a memory: of another dimension, too many, or not finite.</summary>
     public static void NotStorable(EmbeddingBatch batch, ReadOnlySpan<bool> mask, int dimension, int count, int capacity)
     {
         if (batch.Dimension != dimension && batch.Count > 0)
         {
-            throw new ArgumentException($"batch has dimension {batch.Dimension}: expected {dimension}, as the memory has.", nameof(batch));
+            throw Argument($"batch has dimension {batch.Dimension}: expected {dimension}, as the memory has.", nameof(batch));
         }
 
         if (count > capacity)
         {
-            throw new ArgumentException($"batch has {count} rows to store: expected at most {capacity}, the memory's capacity.", nameof(batch));
+            throw Argument($"batch has {count} rows to store: expected at most {capacity}, the memory's capacity.", nameof(batch));
         }
 
         for (int row = 0; row < batch.Count; row++)
@@ -309,26 +344,13 @@ internal static class ThrowIf
         }
     }
 
-    // Numbers from the first row's start to the last row's end.
-    private static long Extent(int count, int columns, int stride) => count == 0 ? 0 : (count - 1L) * stride + columns;
-
-    private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
-    {
-        for (int i = 0; check && i < values.Length; i++)
-        {
-            if (!float.IsFinite(values[i]))
-            {
-                throw new ArgumentException($"{name}[{i}] is {values[i]}: expected a finite number.", name);
-            }
-        }
-    }
-
     /// <summary>Throws if a scheduler runs a worker whose number there is not.</summary>
     public static void UnknownWorker(IWorkScheduler scheduler, int worker, int workers)
     {
         if ((uint)worker >= (uint)workers)
         {
-            throw new InvalidOperationException($"The scheduler {scheduler.GetType().Name} ran worker {worker}: expected the numbers from 0 to {workers - 1}, each once.");
+            throw new InvalidOperationException(
+                Invariant($"The scheduler {scheduler.GetType().Name} ran worker {worker}: expected the numbers from 0 to {workers - 1}, each once."));
         }
     }
 
@@ -338,12 +360,29 @@ internal static class ThrowIf
         if (twice)
         {
             throw new InvalidOperationException(
-                $"The scheduler {scheduler.GetType().Name} ran worker {worker} twice: expected the numbers from 0 to {workers - 1}, each once.");
+                Invariant($"The scheduler {scheduler.GetType().Name} ran worker {worker} twice: expected the numbers from 0 to {workers - 1}, each once."));
         }
     }
 
     /// <summary>What is wrong with a scheduler that returns too early.</summary>
     public static InvalidOperationException WorkersMissing(IWorkScheduler scheduler, int ended, int workers) =>
-        new($"The scheduler {scheduler.GetType().Name} returned when {ended} of {workers} workers had ended: "
-            + $"expected it to run the numbers from 0 to {workers - 1}, each once, and to wait until all have returned.");
+        new(Invariant($"The scheduler {scheduler.GetType().Name} returned when {ended} of {workers} workers had ended: ")
+            + Invariant($"expected it to run the numbers from 0 to {workers - 1}, each once, and to wait until all have returned."));
+
+    // Numbers read the same in every culture.
+    private static ArgumentException Argument(FormattableString message, string? name) => new(Invariant(message), name);
+
+    // Numbers from the first row's start to the last row's end.
+    private static long Extent(int count, int columns, int stride) => count == 0 ? 0 : (count - 1L) * stride + columns;
+
+    private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
+    {
+        for (int i = 0; check && i < values.Length; i++)
+        {
+            if (!float.IsFinite(values[i]))
+            {
+                throw Argument($"{name}[{i}] is {values[i]}: expected a finite number.", name);
+            }
+        }
+    }
 }

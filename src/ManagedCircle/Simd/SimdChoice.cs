@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.Intrinsics;
+using static System.FormattableString;
 
 namespace ManagedCircle.Simd;
 
@@ -18,10 +19,11 @@ internal static class SimdChoice
             return Available[0];
         }
 
+        string name = Enum.GetName(wanted) ?? Invariant($"{(int)wanted}");
         return Available.Contains(wanted)
             ? wanted
             : throw new PlatformNotSupportedException(
-                $"SimdWidth is {wanted}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}.");
+                Invariant($"SimdWidth is {name}, which this process does not run in hardware: expected Auto, {string.Join(", ", Available)}."));
     }
 
     // IsHardwareAccelerated, not Avx512F.IsSupported: the first also carries the preference of the user and of the CPU
