@@ -17,6 +17,14 @@ internal static class Terminal
     /// <summary>Writes a table.</summary>
     public static void WriteTable(TextWriter output, Table table) => On(output).Write(table);
 
+    /// <summary>Does some work under a progress bar, as <see cref="ShowProgress(TextWriter, string, int, Action{Action})"/> does, and returns its result.</summary>
+    public static T ShowProgress<T>(TextWriter error, string title, int parts, Func<Action, T> work)
+    {
+        T? result = default;
+        ShowProgress(error, title, parts, done => { result = work(done); });
+        return result!;
+    }
+
     /// <summary>Does some work, which says when a part of it is done, under a progress bar where <paramref name="error"/> is a terminal.</summary>
     public static void ShowProgress(TextWriter error, string title, int parts, Action<Action> work)
     {

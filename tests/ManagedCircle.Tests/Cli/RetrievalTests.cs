@@ -36,6 +36,57 @@ public sealed class RetrievalTests
         Assert.Equal(precisions.Sum() / 4, retrieval.MapAtR);
     }
 
+    [Theory]
+    [InlineData(5, 1, 0)]
+    [InlineData(203, 1, 0.01)]
+    [InlineData(203, 3, 300)]
+    [InlineData(1500, 7, 0)]
+    [InlineData(600, 200, 0)]
+    public void Ranking_the_nearest_rows_is_sorting_all_of_them(int count, int classes, float offset)
+    {
+        // Rows of few small whole numbers have many equal similarities; an offset brings all of them close to 1.
+        Random random = new(count + classes);
+        long[] labels = [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(classes))];
+        LabeledRows rows = new([.. Enumerable.Range(0, count * 3).Select(_ => random.Next(-2, 3) + offset)], labels, 3);
+        int parts = 0;
+
+        Retrieval retrieval = Retrieval.Measure(rows, () => parts++);
+
+        Assert.Equal(Retrieval.Parts(count), parts);
+        Assert.Equal(Sorted(rows), retrieval);
+    }
+
+    [Fact]
+    public void Rows_without_another_of_their_class_have_nothing_to_measure()
+    {
+        Retrieval retrieval = Retrieval.Measure(Directions((0, 'a'), (10, 'b'), (20, 'c')));
+
+        Assert.Equal((double.NaN, double.NaN), (retrieval.RecallAt1, retrieval.MapAtR));
+    }
+
+    private static Retrieval Sorted(LabeledRows rows)
+    {
+        float[] similarities = new float[rows.Count * rows.Count];
+        using CosineSimilarity cosines = new();
+        cosines.Matrix(rows.Values, rows.Values, rows.Dimension, similarities);
+        double[] firstHits = new double[rows.Count], precisions = new double[rows.Count];
+        int searching = 0;
+        for (int query = 0; query < rows.Count; query++)
+        {
+            int others = rows.Labels.Count(label => label == rows.Labels[query]) - 1;
+            IEnumerable<int> nearest = Enumerable.Range(0, rows.Count).Where(row => row != query).OrderByDescending(row => similarities[query * rows.Count + row]);
+            bool[] hits = [.. nearest.Select(row => rows.Labels[row] == rows.Labels[query])];
+            if (others > 0)
+            {
+                searching++;
+                firstHits[query] = hits[0] ? 1 : 0;
+                precisions[query] = Enumerable.Range(0, others).Where(i => hits[i]).Select((place, found) => (found + 1) / (place + 1.0)).Sum() / others;
+            }
+        }
+
+        return new Retrieval(firstHits.Sum() / searching, precisions.Sum() / searching);
+    }
+
     private static LabeledRows Directions(params (double Degrees, char Label)[] directions) => new(
         [.. directions.SelectMany(direction => new[] { (float)Math.Cos(double.DegreesToRadians(direction.Degrees)), (float)Math.Sin(double.DegreesToRadians(direction.Degrees)) })],
         [.. directions.Select(direction => (long)direction.Label)],

@@ -1,5 +1,6 @@
 using System.Text.Json;
 using ManagedCircle.Cli.Npy;
+using ManagedCircle.Cli.Training;
 using Xunit;
 
 namespace ManagedCircle.Tests.Cli;
@@ -67,6 +68,7 @@ public sealed class TrainCommandTests : IDisposable
         Assert.Equal((41, 40), (report.GetProperty("training").GetInt32(), report.GetProperty("test").GetInt32()));
         NpyMatrix<float> projection = NpyReader.ReadMatrix<float>(directory["W.npy"]);
         Assert.Equal((Dimension, 3), (projection.Rows, projection.Columns));
+        Assert.Equal(Dimension, NpyReader.ReadColumn<float>(directory["W.mean.npy"]).Length);
         Assert.Equal(1, report.GetProperty("results")[3].GetProperty("recallAt1").GetDouble());
     }
 
@@ -97,29 +99,133 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Fact]
-    public void Rows_without_pairs_are_bad_input_and_save_nothing()
+    public void Rows_far_from_the_origin_are_learned_and_the_saved_mean_brings_them_back()
     {
-        ExpectBadInput("0 classes with two or more training rows: expected at least 2", [], []);
-        ExpectBadInput("0 classes with two or more training rows: expected at least 2", [1, 2, 3, 4], [1, 2, 3, 4]);
+        const int Count = 400, Classes = 10, Dimension = 16;
+        WriteClasses(Count, Classes, Dimension, offset: 300);
+
+        JsonElement report = Run($"train {Files} --save {directory["W.npy"]}");
+
+        double[] mapAtR = [.. report.GetProperty("results").EnumerateArray().Select(row => row.GetProperty("mapAtR").GetDouble())];
+        Assert.InRange(mapAtR[3], mapAtR[1], 1);
+        Assert.Empty(report.GetProperty("hints").EnumerateArray());
+
+        // What NumPy does with (X - mean) @ W, over all rows.
+        (NpyMatrix<float> rows, NpyMatrix<float> weights) = (NpyReader.ReadMatrix<float>(directory["X.npy"]), NpyReader.ReadMatrix<float>(directory["W.npy"]));
+        float[] mean = NpyReader.ReadColumn<float>(directory["W.mean.npy"]), projected = new float[Count * weights.Columns];
+        for (int i = 0; i < projected.Length; i++)
+        {
+            (int row, int column) = Math.DivRem(i, weights.Columns);
+            projected[i] = Enumerable.Range(0, Dimension).Sum(d => (rows.Values[row * Dimension + d] - mean[d]) * weights.Values[d * weights.Columns + column]);
+        }
+
+        Assert.InRange(Retrieval.Measure(new LabeledRows(projected, NpyReader.ReadLabels(directory["y.npy"]), weights.Columns)).MapAtR, mapAtR[3] - 0.01, 1);
     }
 
     [Fact]
-    public void Rows_whose_projection_overflows_are_bad_input_and_save_nothing()
+    public void Rows_of_the_ignored_label_take_no_part()
     {
-        ExpectBadInput("holds NaN or infinity: expected finite numbers.", [.. Enumerable.Repeat(float.MaxValue, 40 * 64)], [.. Enumerable.Range(0, 40).Select(i => i % 2L)]);
+        (float[] values, long[] labels) = WriteClasses(90, 3, 5, offset: 0);
+        int[] labelled = [.. Enumerable.Range(0, 90).Where(row => row % 10 != 7)];
+        JsonElement hinted = Run($"train {Files} --steps 5");
+        Write([.. labelled.SelectMany(row => values[(row * 5)..(row * 5 + 5)])], [.. labelled.Select(row => labels[row])]);
+        JsonElement without = Run($"train {Files} --steps 5");
+        Write(values, [.. labels.Select((label, row) => labelled.Contains(row) ? label : -1)]);
+
+        JsonElement ignoring = Run($"train {Files} --steps 5 --ignore-label -1"), taking = Run($"train {Files} --steps 5");
+
+        Assert.Equal([9, 41, 40], new[] { "ignored", "training", "test" }.Select(name => ignoring.GetProperty(name).GetInt32()));
+        Assert.Equal($"{without.GetProperty("loss")} {without.GetProperty("results")}", $"{ignoring.GetProperty("loss")} {ignoring.GetProperty("results")}");
+        Assert.NotEqual(without.GetProperty("loss").GetDouble(), taking.GetProperty("loss").GetDouble());
+        Assert.Contains(Hints(taking), hint => hint.Contains("--ignore-label -1", StringComparison.Ordinal));
+        Assert.DoesNotContain(Hints(hinted).Concat(Hints(ignoring)), hint => hint.Contains("--ignore-label", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void The_default_dimension_is_that_of_narrow_rows()
+    {
+        WriteClasses(40, 2, 4, offset: 0);
+
+        JsonElement results = Run($"train {Files} --steps 1").GetProperty("results");
+
+        Assert.Equal([4, 4, 4, 4], results.EnumerateArray().Select(row => row.GetProperty("dimension").GetInt32()));
+    }
+
+    [Fact]
+    public void A_loss_that_does_not_fall_is_told_with_its_reason()
+    {
+        // The one row far away takes the mean with it: to the moved origin all others lie in one direction.
+        (float[] values, long[] labels) = WriteClasses(200, 4, 6, offset: 0);
+        Write([.. values.Select((value, i) => i < 6 ? 1e8f : value)], labels);
+        Assert.Contains(Hints(Run($"train {Files} --steps 40")), hint => hint.Contains("rows that all point one way", StringComparison.Ordinal));
+
+        Write([.. values.Select(_ => 2f)], labels);
+        Assert.Contains(Hints(Run($"train {Files} --steps 40")), hint => hint.Contains("are all the same", StringComparison.Ordinal));
+
+        (values, labels) = WriteClasses(2000, 4, 3, offset: 0);
+        new Random(5).Shuffle(labels);
+        Write(values, labels);
+        Assert.Contains(Hints(Run($"train {Files} --steps 40")), hint => hint.Contains("do not tell these rows apart", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void A_projection_that_fits_the_training_rows_alone_is_told()
+    {
+        Random random = new(3);
+        Write([.. Enumerable.Range(0, 48 * 200).Select(_ => random.NextSingle() - 0.5f)], [.. Enumerable.Range(0, 48).Select(i => i % 4L)]);
+
+        Assert.Contains(Hints(Run($"train {Files}")), hint => hint.Contains("holds for the training rows alone", StringComparison.Ordinal));
+    }
+
+    [Fact]
+    public void Rows_without_pairs_are_bad_input_and_save_nothing()
+    {
+        ExpectBadInput("y.npy: no class has two or more of the 0 rows to train on, as 0 others are set aside for measuring", [], []);
+        ExpectBadInput("y.npy: no class has two or more of the 2 rows to train on, as 2 others are set aside for measuring", [1, 2, 3, 4], [1, 2, 3, 4]);
+        ExpectBadInput("y.npy: only one class has two or more of the 3 rows to train on, as 2 others are set aside for measuring", new float[5], new long[5]);
+        ExpectBadInput("y.npy: only one class has two or more of the 4 rows to train on, as 4 others are set aside for measuring", new float[8], [0, 0, 1, 1, 2, 2, 3, 3]);
+    }
+
+    [Fact]
+    public void Rows_at_the_end_of_the_range_of_float_are_trained_on()
+    {
+        Random random = new(1);
+        float[] values = [.. Enumerable.Range(0, 40 * 8).Select(_ => random.Next(2) == 0 ? float.MaxValue : -float.MaxValue)];
+        Write(values, [.. Enumerable.Range(0, 40).Select(i => i % 2L)]);
+
+        Assert.True(double.IsFinite(Run($"train {Files} --steps 5").GetProperty("loss").GetDouble()));
+    }
+
+    private CommandLine Files => $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]}";
+
+    private static IEnumerable<string> Hints(JsonElement report) => report.GetProperty("hints").EnumerateArray().Select(hint => hint.GetString()!);
+
+    /// <summary>Writes class centres with some noise, moved by an offset in every column.</summary>
+    private (float[] Values, long[] Labels) WriteClasses(int count, int classes, int dimension, float offset)
+    {
+        Random random = new(4);
+        float[] centres = [.. Enumerable.Range(0, classes * dimension).Select(_ => 4 * random.NextSingle() - 2)];
+        long[] labels = [.. Enumerable.Range(0, count).Select(i => (long)(i % classes))];
+        float[] values = [.. labels.SelectMany(label => centres.Skip((int)label * dimension).Take(dimension)).Select(centre => centre + 0.6f * random.NextSingle() - 0.3f + offset)];
+        Write(values, labels);
+        return (values, labels);
+    }
+
+    private void Write(float[] values, long[] labels)
+    {
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats($"({labels.Length}, {Math.Max(1, values.Length / Math.Max(1, labels.Length))})", values));
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(labels));
     }
 
     private void ExpectBadInput(string reason, float[] rows, long[] labels)
     {
-        int dimension = rows.Length / Math.Max(1, labels.Length);
-        File.WriteAllBytes(directory["X.npy"], NpyBytes.Floats($"({labels.Length}, {Math.Max(1, dimension)})", rows));
-        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(labels));
+        Write(rows, labels);
 
-        CommandRun run = CommandRun.Of($"train --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --dimension {Math.Max(1, dimension)} --save {directory["W.npy"]}");
+        CommandRun run = CommandRun.Of($"train {Files} --save {directory["W.npy"]}");
 
         Assert.Equal((1, ""), (run.ExitCode, run.Output));
         Assert.StartsWith("mcircle: ", run.Error, StringComparison.Ordinal);
-        Assert.EndsWith($"{reason}{Environment.NewLine}", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"{reason}: expected at least two such classes, so four rows or more of each{Environment.NewLine}", run.Error, StringComparison.Ordinal);
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 

@@ -1,5 +1,5 @@
-using ManagedCircle.Cli;
 using ManagedCircle.Cli.Training;
+using MathNet.Numerics.LinearAlgebra;
 using Xunit;
 
 namespace ManagedCircle.Tests.Cli;
@@ -48,19 +48,20 @@ public sealed class TrainingTests
     }
 
     [Fact]
-    public void Training_needs_two_classes_of_two_rows()
+    public void Classes_of_one_row_give_no_batch()
     {
-        LabeledRows rows = new(new float[4], [1, 1, 2, 3], 1);
+        LabeledRows rows = new(new float[5], [1, 1, 2, 3, 3], 1);
 
-        BadInputException error = Assert.Throws<BadInputException>(() => new BalancedBatches(rows, new Random(0)));
+        BalancedBatches batches = new(rows, new Random(0));
 
-        Assert.Equal("1 classes with two or more training rows: expected at least 2", error.Message);
+        Assert.Equal(2, batches.ClassCount);
+        Assert.Equal([1L, 1, 3, 3], batches.Next().Select(row => rows.Labels[row]).Order());
     }
 
     [Fact]
     public void A_projection_is_a_matrix_product_and_its_gradient_the_transposed_one()
     {
-        Projection projection = new([1, 2, 3, 4, 5, 6], 3);
+        using Projection projection = new([1, 4, 2, 5, 3, 6], 2);
         LabeledRows rows = new([1, 2, 0, -1], [7, 8], 2);
 
         LabeledRows projected = projection.Apply(rows);
@@ -68,7 +69,34 @@ public sealed class TrainingTests
         Assert.Equal(3, projected.Dimension);
         Assert.Equal([9f, 12, 15, -4, -5, -6], projected.Values);
         Assert.Equal(rows.Labels, projected.Labels);
-        Assert.Equal([1f, 0, 0, 2, -1, 0], projection.WeightGradient(rows, [1, 0, 0, 0, 1, 0]));
+        Assert.Equal([1f, 2, 0, -1, 0, 0], projection.WeightGradient(rows, [1, 0, 0, 0, 1, 0]));
+        Assert.Equal([1f, 2, 3, 4, 5, 6], projection.ToColumns());
+    }
+
+    [Fact]
+    public void Centred_training_rows_have_the_mean_0_and_stay_finite_and_small()
+    {
+        LabeledRows training = new([float.MaxValue, 300, -float.MaxValue, 302], [0, 0], 2), test = new([0, 303], [0], 2);
+
+        Centring centring = Centring.Of(training);
+
+        Assert.Equal([0f, 301], centring.Mean);
+        float[] centred = centring.Apply(training).Values;
+        Assert.Equal((0, 0), (centred[0] + centred[2], centred[1] + centred[3]));
+        Assert.InRange(centred[0], 0.5f, 1);
+        Assert.Equal(-centred[1] * 2, centring.Apply(test).Values[1]);
+    }
+
+    [Fact]
+    public void Rows_keep_their_numbers_through_splits_and_labels_left_out()
+    {
+        LabeledRows rows = new([10, 11, 12, 13, 14, 15], [1, -1, 2, 1, -1, 2], 1);
+
+        LabeledRows labelled = rows.Without(-1);
+        (LabeledRows training, LabeledRows test) = labelled.Split(2);
+
+        Assert.Equal([0, 2, 3, 5], labelled.Numbers);
+        Assert.All(training.Values.Zip(training.Numbers).Concat(test.Values.Zip(test.Numbers)), row => Assert.Equal(row.First, 10 + row.Second));
     }
 
     [Fact]
@@ -84,12 +112,48 @@ public sealed class TrainingTests
     [Fact]
     public void The_first_principal_component_lies_along_a_line_of_points()
     {
-        LabeledRows line = new([0, 0, 3, 4, 6, 8], [0, 0, 0], 2);
+        LabeledRows line = new([-3, -4, 0, 0, 3, 4], [0, 0, 0], 2);
 
-        LabeledRows projected = PrincipalComponents.Project(line, line, 1);
+        using Projection component = PrincipalComponents.Of(line, 1, static () => { });
 
-        // Distances from the mean (3, 4) along (3, 4) / 5, in either direction.
-        Assert.Equal([5f, 0, 5], projected.Values.Select(Math.Abs));
-        Assert.Equal(-projected.Values[0], projected.Values[2]);
+        Assert.Equal([0.6f, 0.8f], component.Weights.Select(Math.Abs));
+        Assert.Equal([5f, 0, 5], component.Apply(line).Values.Select(Math.Abs));
+    }
+
+    [Theory]
+    [InlineData(40, 500, 3)]
+    [InlineData(500, 40, 3)]
+    [InlineData(400, 300, 5)]
+    [InlineData(4, 6, 6)]
+    public void Principal_components_are_orthonormal_and_hold_as_much_variance_as_the_largest_eigenvalues(int count, int dimension, int components)
+    {
+        Random random = new(count);
+        float[] values = [.. Enumerable.Range(0, count * dimension).Select(i => (random.NextSingle() - 0.5f) * 10 / (1 + i % dimension % 20))];
+        LabeledRows rows = new(values, new long[count], dimension);
+        rows = Centring.Of(rows).Apply(rows);
+
+        using Projection found = PrincipalComponents.Of(rows, components, static () => { });
+
+        Matrix<double> weights = Rows(found.Weights, dimension), data = Rows(rows.Values, dimension);
+        Assert.InRange((weights * weights.Transpose() - Matrix<double>.Build.DenseIdentity(components)).L2Norm(), 0, 1e-5);
+        double[] eigenvalues = [.. data.TransposeThisAndMultiply(data).Evd(Symmetricity.Symmetric).EigenValues.Select(value => value.Real)];
+        double most = Math.Sqrt(eigenvalues[^components..].Sum());
+        Assert.InRange((data * weights.Transpose()).FrobeniusNorm(), 0.999 * most, 1.00001 * most);
+
+        static Matrix<double> Rows(float[] values, int columns) =>
+            Matrix<double>.Build.DenseOfRowMajor(values.Length / columns, columns, values.Select(value => (double)value));
+    }
+
+    [Fact]
+    public void Principal_components_of_wide_rows_take_no_matrix_of_their_dimension_squared()
+    {
+        const int Count = 48, Dimension = 3072;
+        Random random = new(1);
+        LabeledRows rows = new([.. Enumerable.Range(0, Count * Dimension).Select(_ => random.NextSingle() - 0.5f)], new long[Count], Dimension);
+
+        long allocated = GC.GetAllocatedBytesForCurrentThread();
+        using Projection components = PrincipalComponents.Of(rows, 8, static () => { });
+
+        Assert.InRange(GC.GetAllocatedBytesForCurrentThread() - allocated, 0, (long)Dimension * Dimension * sizeof(double) / 2);
     }
 }

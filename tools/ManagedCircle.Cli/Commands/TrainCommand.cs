@@ -12,32 +12,45 @@ internal static class TrainCommand
 {
     private const int DefaultDimension = 8, DefaultSteps = 500;
 
+    // As many of the training rows as tell how similar their pairs are.
+    private const int HintRows = 2048;
+
+    // What data sets give rows without a class.
+    private const long Unlabelled = -1;
+
     private static readonly Option<string?> Embeddings = CommandOption.File("--embeddings", "X.npy", "Rows of your own, [N, D]; left out, the embedded digits");
     private static readonly Option<string?> Labels = CommandOption.File("--labels", "y.npy", "The class of each row, [N]");
-    private static readonly Option<int?> Dimension = CommandOption.Count("--dimension", "d", $"The dimension to project to ({DefaultDimension})", least: 1);
+    private static readonly Option<long?> IgnoreLabel = CommandOption.Label("--ignore-label", "L", "A label whose rows take no part: unlabelled ones");
+    private static readonly Option<int?> Dimension = CommandOption.Count(
+        "--dimension", "d", $"The dimension to project to ({DefaultDimension}, or that of narrower rows)", least: 1);
     private static readonly Option<int?> Steps = CommandOption.Count("--steps", "n", $"How many batches to train on ({DefaultSteps})", least: 0);
     private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the first weights and the batches are drawn from (0)", least: 0);
     private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80)", positive: true);
     private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4)");
-    private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write the projection, [D, d]: project with X @ W");
+    private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write W, [D, d], and W.mean.npy, [D]: project with (X - mean) @ W");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 
-    private sealed record Row(string Representation, int Dimension, double RecallAt1, double MapAtR)
-    {
-        public static Row Measure(string representation, LabeledRows rows)
-        {
-            Retrieval retrieval = Retrieval.Measure(rows);
-            return new Row(representation, rows.Dimension, retrieval.RecallAt1, retrieval.MapAtR);
-        }
-    }
+    private sealed record Row(string Representation, int Dimension, double RecallAt1, double MapAtR);
 
-    private sealed record Report(int Training, int Test, int Steps, int Seed, double Gamma, double Margin, IReadOnlyList<Row> Results, double Loss, double LossMilliseconds, double Milliseconds);
+    private sealed record Report(
+        int Training,
+        int Test,
+        int Steps,
+        int Seed,
+        double Gamma,
+        double Margin,
+        IReadOnlyList<Row> Results,
+        double Loss,
+        double LossMilliseconds,
+        double Milliseconds,
+        int Ignored,
+        IReadOnlyList<string> Hints);
 
     public static Command Create()
     {
         Command command = new("train", "Learn a linear projection of embeddings with the loss, and measure what it did to retrieval.")
         {
-            Embeddings, Labels, Dimension, Steps, Seed, Gamma, Margin, Save, Json,
+            Embeddings, Labels, IgnoreLabel, Dimension, Steps, Seed, Gamma, Margin, Save, Json,
         };
         command.SetAction(Run);
         return command;
@@ -46,11 +59,14 @@ internal static class TrainCommand
     private static void Run(ParseResult command)
     {
         long start = Stopwatch.GetTimestamp();
-        (LabeledRows training, LabeledRows test) = ReadRows(command);
-        int dimension = command.GetValue(Dimension) ?? DefaultDimension;
-        if (dimension > training.Dimension)
+        LabeledRows all = Phase(command, "reading", 1, _ => ReadRows(command));
+        LabeledRows rows = command.GetValue(IgnoreLabel) is long ignored ? all.Without(ignored) : all;
+        int trainingCount = command.GetValue(Embeddings) is null ? Math.Min(Digits.TrainingCount, rows.Count) : (rows.Count + 1) / 2;
+        (LabeledRows training, LabeledRows test) = rows.Split(trainingCount);
+        int dimension = command.GetValue(Dimension) ?? Math.Min(DefaultDimension, rows.Dimension);
+        if (dimension > rows.Dimension)
         {
-            throw new UsageException($"--dimension is {dimension}: expected at most {training.Dimension}, the dimension of the rows.");
+            throw new UsageException($"--dimension is {dimension}: expected at most {rows.Dimension}, the dimension of the rows.");
         }
 
         int steps = command.GetValue(Steps) ?? DefaultSteps, seed = command.GetValue(Seed) ?? 0;
@@ -61,34 +77,62 @@ internal static class TrainCommand
         });
 
         using OutputFiles files = new(command.GetValue(Embeddings), command.GetValue(Labels));
-        Stream? saved = command.GetValue(Save) is string path ? files.Create(path, NpyWriter.Length<float>(training.Dimension, dimension)) : null;
+        (Stream W, Stream Mean)? saved = command.GetValue(Save) is string path
+            ? (files.Create(path, NpyWriter.Length<float>(rows.Dimension, dimension)), files.Create(MeanPath(path), NpyWriter.Length<float>(rows.Dimension)))
+            : null;
         Random random = new(seed);
-        BalancedBatches batches = new(training, random);
-        Projection projection = Projection.Draw(training.Dimension, dimension, random);
-        List<Row> results =
-        [
-            Row.Measure("raw", test),
-            Row.Measure("PCA", PrincipalComponents.Project(training, test, dimension)),
-            Row.Measure("projection before", projection.Apply(test)),
-        ];
-        (double loss, TimeSpan lossTime) = (double.NaN, TimeSpan.Zero);
-        Terminal.ShowProgress(command.InvocationConfiguration.Error, "training", steps, stepDone =>
-            (loss, lossTime) = Trainer.Train(projection, training, batches, options, steps, stepDone));
-        results.Add(Row.Measure("projection after", projection.Apply(test)));
+        BalancedBatches batches = Batches(command, training, test, random);
+        using Projection projection = Projection.Draw(rows.Dimension, dimension, random);
+        Row raw = Measure(command, "raw", test);
+        Centring centring = Centring.Of(training);
+        (training, test) = (centring.Apply(training), centring.Apply(test));
+        using Projection components = Phase(command, "PCA", PrincipalComponents.Steps, done => PrincipalComponents.Of(training, dimension, done));
+        Row pca = Measure(command, "PCA", components.Apply(test));
+        Row before = Measure(command, "projection before", projection.Apply(test));
+        (double[] losses, TimeSpan lossTime) = Phase(command, "training", steps, done => Trainer.Train(projection, training, batches, options, steps, done));
+        Row after = Measure(command, "projection after", projection.Apply(test));
 
         if (saved is not null)
         {
-            NpyWriter.Write<float>(saved, projection.Weights, training.Dimension, dimension);
+            NpyWriter.Write<float>(saved.Value.W, projection.ToColumns(), rows.Dimension, dimension);
+            NpyWriter.Write<float>(saved.Value.Mean, centring.Mean, rows.Dimension);
         }
 
         files.Commit();
+        LabeledRows sample = projection.Apply(training.Take([.. Enumerable.Range(0, Math.Min(training.Count, HintRows))]));
+        PairStatistics pairs = PairStatistics.Of(options, new EmbeddingBatch(sample.Values, sample.Labels));
+        IReadOnlyList<string> hints =
+        [
+            .. command.GetValue(IgnoreLabel) is null && all.Labels.Contains(Unlabelled) ? [TrainingHints.Unlabelled] : Array.Empty<string>(),
+            .. TrainingHints.Of(losses, Trainer.CollapsedLoss(training, batches, options), pairs, raw.MapAtR, pca.MapAtR, after.MapAtR),
+        ];
         Report report = new(
-            training.Count, test.Count, steps, seed, options.Gamma, options.Margin, results, loss, lossTime.TotalMilliseconds, Stopwatch.GetElapsedTime(start).TotalMilliseconds);
+            training.Count,
+            test.Count,
+            steps,
+            seed,
+            options.Gamma,
+            options.Margin,
+            [raw, pca, before, after],
+            losses.LastOrDefault(double.NaN),
+            lossTime.TotalMilliseconds,
+            Stopwatch.GetElapsedTime(start).TotalMilliseconds,
+            all.Count - rows.Count,
+            hints);
         Write(command, report);
     }
 
-    /// <summary>Reads the digits, split 1,000 to 797, or the rows named, split in half.</summary>
-    private static (LabeledRows Training, LabeledRows Test) ReadRows(ParseResult command)
+    private static T Phase<T>(ParseResult command, string title, int parts, Func<Action, T> work) =>
+        Terminal.ShowProgress(command.InvocationConfiguration.Error, title, parts, work);
+
+    private static Row Measure(ParseResult command, string representation, LabeledRows rows)
+    {
+        Retrieval retrieval = Phase(command, $"retrieval, {representation}", Retrieval.Parts(rows.Count), done => Retrieval.Measure(rows, done));
+        return new Row(representation, rows.Dimension, retrieval.RecallAt1, retrieval.MapAtR);
+    }
+
+    /// <summary>Reads the digits, or the rows named.</summary>
+    private static LabeledRows ReadRows(ParseResult command)
     {
         (string? embeddings, string? labels) = (command.GetValue(Embeddings), command.GetValue(Labels));
         if (embeddings is null != labels is null)
@@ -98,12 +142,25 @@ internal static class TrainCommand
 
         if (embeddings is null || labels is null)
         {
-            return Digits.Read().Split(Digits.TrainingCount);
+            return Digits.Read();
         }
 
         (NpyMatrix<float> rows, long[] classes) = LabeledFiles.Read<float>(embeddings, labels);
-        return new LabeledRows(rows.Values, classes, rows.Columns).Split((rows.Rows + 1) / 2);
+        return new LabeledRows(rows.Values, classes, rows.Columns);
     }
+
+    private static BalancedBatches Batches(ParseResult command, LabeledRows training, LabeledRows test, Random random)
+    {
+        BalancedBatches batches = new(training, random);
+        return batches.ClassCount >= 2 ? batches : throw new BadInputException(
+            command.GetValue(Labels) ?? "digits",
+            $"{(batches.ClassCount == 0 ? "no class has" : "only one class has")} two or more of the {training.Count} rows to train on, as {test.Count} others "
+            + "are set aside for measuring: expected at least two such classes, so four rows or more of each");
+    }
+
+    /// <summary>Where the mean of the training rows goes, beside the weights.</summary>
+    private static string MeanPath(string path) =>
+        $"{(path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase) ? path[..^".npy".Length] : path)}.mean.npy";
 
     private static void Write(ParseResult command, Report report)
     {
@@ -117,12 +174,19 @@ internal static class TrainCommand
         Table table = new Table().AddColumns("test rows", "dimension", "Recall@1", "MAP@R");
         foreach (Row row in report.Results)
         {
-            table.AddRow(row.Representation, $"{row.Dimension}", row.RecallAt1.ToString("F4", CultureInfo.InvariantCulture), row.MapAtR.ToString("F4", CultureInfo.InvariantCulture));
+            table.AddRow(row.Representation, $"{row.Dimension}", Share(row.RecallAt1), Share(row.MapAtR));
         }
 
         Terminal.WriteTable(output, table);
         output.WriteLine(string.Create(
             CultureInfo.InvariantCulture,
-            $"{report.Steps} steps on {report.Training} rows, measured on {report.Test} others: {report.Milliseconds / 1000:F2} s, of which {report.LossMilliseconds / 1000:F2} s inside the loss."));
+            $"{report.Steps} steps on {report.Training} rows, measured on {report.Test} others: "
+            + $"{report.Milliseconds / 1000:F2} s, of which {report.LossMilliseconds / 1000:F2} s inside the loss."));
+        foreach (string hint in report.Hints)
+        {
+            output.WriteLine($"Hint: {hint}");
+        }
+
+        static string Share(double share) => double.IsNaN(share) ? "-" : share.ToString("F4", CultureInfo.InvariantCulture);
     }
 }

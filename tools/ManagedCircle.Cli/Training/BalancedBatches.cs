@@ -9,28 +9,31 @@ internal sealed class BalancedBatches
     private readonly int[][] rowsOfClasses;
 
     /// <summary>Sorts the rows by class; classes of one row are left out.</summary>
-    /// <exception cref="BadInputException">There are not two classes of two rows.</exception>
     public BalancedBatches(LabeledRows rows, Random random)
     {
         this.random = random;
-        rowsOfClasses = [.. Enumerable.Range(0, rows.Count).GroupBy(row => rows.Labels[row], (_, members) => members.ToArray()).Where(members => members.Length > 1)];
-        if (rowsOfClasses.Length < 2)
-        {
-            throw new BadInputException($"{rowsOfClasses.Length} classes with two or more training rows: expected at least 2");
-        }
+        rowsOfClasses =
+        [
+            .. Enumerable.Range(0, rows.Count).GroupBy(row => rows.Labels[row], (_, members) => members.ToArray()).Where(members => members.Length > 1),
+        ];
     }
 
+    /// <summary>How many classes have two rows or more; a query has positives and negatives where there are two of them.</summary>
+    public int ClassCount => rowsOfClasses.Length;
+
     /// <summary>Draws the rows of the next batch.</summary>
-    public int[] Next()
+    public int[] Next() => [.. Draw(rowsOfClasses, MostClasses).SelectMany(members => Draw(members, MostRowsPerClass))];
+
+    /// <summary>Draws at most so many, by shuffling only these to the front.</summary>
+    private T[] Draw<T>(T[] items, int most)
     {
-        random.Shuffle(rowsOfClasses);
-        List<int> batch = [];
-        foreach (int[] members in rowsOfClasses.Take(MostClasses))
+        int count = Math.Min(items.Length, most);
+        for (int i = 0; i < count; i++)
         {
-            random.Shuffle(members);
-            batch.AddRange(members.Take(MostRowsPerClass));
+            int drawn = random.Next(i, items.Length);
+            (items[i], items[drawn]) = (items[drawn], items[i]);
         }
 
-        return [.. batch];
+        return items[..count];
     }
 }

@@ -1,53 +1,58 @@
-using System.Numerics.Tensors;
-
 namespace ManagedCircle.Cli.Training;
 
-/// <summary>A linear projection of rows, <c>Y = X W</c>.</summary>
-/// <param name="weights">W, shape [inputDimension, dimension], row-major.</param>
-/// <param name="dimension">Numbers in a projected row.</param>
-internal sealed class Projection(float[] weights, int dimension)
+/// <summary>A linear projection of rows, <c>Y = X W^T</c>: a linear layer, whose numbers are inner products of the rows with its weights.</summary>
+/// <param name="weights">W, shape [dimension, inputDimension], row-major.</param>
+/// <param name="inputDimension">Numbers in a row to project.</param>
+internal sealed class Projection(float[] weights, int inputDimension) : IDisposable
 {
-    /// <summary>W, shape [inputDimension, dimension], row-major.</summary>
+    private readonly CosineSimilarity products = new(new ExecutionOptions { Threads = Environment.ProcessorCount });
+
+    /// <summary>W, shape [dimension, inputDimension], row-major.</summary>
     public float[] Weights => weights;
+
+    /// <summary>Numbers in a projected row.</summary>
+    public int Dimension { get; } = weights.Length / inputDimension;
 
     /// <summary>A projection with weights drawn evenly from within 1 / sqrt(inputDimension) of 0.</summary>
     public static Projection Draw(int inputDimension, int dimension, Random random)
     {
-        float[] weights = new float[inputDimension * dimension];
+        float[] weights = new float[dimension * inputDimension];
         float bound = 1 / MathF.Sqrt(inputDimension);
         for (int i = 0; i < weights.Length; i++)
         {
-            weights[i] = bound * (2 * random.NextSingle() - 1);
+            weights[i % dimension * inputDimension + i / dimension] = bound * (2 * random.NextSingle() - 1);
         }
 
-        return new Projection(weights, dimension);
+        return new Projection(weights, inputDimension);
     }
 
-    /// <summary>Projects rows: <c>X W</c>.</summary>
+    /// <summary>Projects rows: <c>X W^T</c>.</summary>
     public LabeledRows Apply(LabeledRows rows)
     {
-        float[] projected = new float[rows.Count * dimension];
-        for (int i = 0; i < rows.Values.Length; i++)
-        {
-            Span<float> row = projected.AsSpan(i / rows.Dimension * dimension, dimension);
-            TensorPrimitives.MultiplyAdd(WeightsOf(i % rows.Dimension), rows.Values[i], row, row);
-        }
-
-        return rows with { Values = projected, Dimension = dimension };
+        float[] projected = new float[rows.Count * Dimension];
+        products.InnerProducts(rows.Values, weights, inputDimension, projected);
+        return rows with { Values = projected, Dimension = Dimension };
     }
 
-    /// <summary>Takes the gradient of projected rows back to the weights: <c>X^T G</c>.</summary>
+    /// <summary>Takes the gradient G of projected rows back to the weights: <c>G^T X</c>.</summary>
     public float[] WeightGradient(LabeledRows rows, ReadOnlySpan<float> projectedGradient)
     {
         float[] gradient = new float[weights.Length];
-        for (int i = 0; i < rows.Values.Length; i++)
-        {
-            Span<float> row = gradient.AsSpan(i % rows.Dimension * dimension, dimension);
-            TensorPrimitives.MultiplyAdd(projectedGradient.Slice(i / rows.Dimension * dimension, dimension), rows.Values[i], row, row);
-        }
-
+        products.InnerProductsBackward(rows.Values, weights, inputDimension, projectedGradient, default, gradient);
         return gradient;
     }
 
-    private ReadOnlySpan<float> WeightsOf(int input) => weights.AsSpan(input * dimension, dimension);
+    /// <summary>The weights as NumPy's <c>X @ W</c> takes them, shape [inputDimension, dimension].</summary>
+    public float[] ToColumns()
+    {
+        float[] columns = new float[weights.Length];
+        for (int i = 0; i < weights.Length; i++)
+        {
+            columns[i % inputDimension * Dimension + i / inputDimension] = weights[i];
+        }
+
+        return columns;
+    }
+
+    public void Dispose() => products.Dispose();
 }

@@ -6,16 +6,17 @@ namespace ManagedCircle.Cli.Training;
 internal static class Trainer
 {
     // Adam and the normalisation inside the loss make the scale of rows and weights immaterial, so that one rate does for any data.
-    private const float LearningRate = 0.01f;
+    private const float LearningRate = 0.015f;
 
     /// <summary>Moves the projection's weights down the loss for so many batches; the learning rate falls to 0 as half a cosine.</summary>
-    /// <returns>The loss of the last batch, and the time spent inside the loss.</returns>
-    public static (double Loss, TimeSpan LossTime) Train(
+    /// <returns>The loss of every batch, and the time spent inside the loss.</returns>
+    public static (double[] Losses, TimeSpan LossTime) Train(
         Projection projection, LabeledRows rows, BalancedBatches batches, CircleLossOptions options, int steps, Action stepDone)
     {
         using CircleLoss loss = new(options);
         Adam adam = new(projection.Weights);
-        (double last, TimeSpan lossTime) = (double.NaN, TimeSpan.Zero);
+        double[] losses = new double[steps];
+        TimeSpan lossTime = TimeSpan.Zero;
         for (int step = 0; step < steps; step++)
         {
             LabeledRows batch = rows.Take(batches.Next());
@@ -23,7 +24,7 @@ internal static class Trainer
             float[] gradient = new float[projected.Values.Length];
 
             long start = Stopwatch.GetTimestamp();
-            last = loss.ForwardBackward(new EmbeddingBatch(projected.Values, projected.Labels), gradient).Loss;
+            losses[step] = loss.ForwardBackward(new EmbeddingBatch(projected.Values, projected.Labels), gradient).Loss;
             lossTime += Stopwatch.GetElapsedTime(start);
 
             float decay = (1 + MathF.Cos(MathF.PI * step / steps)) / 2;
@@ -31,6 +32,16 @@ internal static class Trainer
             stepDone();
         }
 
-        return (last, lossTime);
+        return (losses, lossTime);
+    }
+
+    /// <summary>The loss of a batch whose rows all point one way: <c>gamma (1 - 2 m^2)</c>, and the log of how many pairs of each kind a row has.</summary>
+    public static double CollapsedLoss(LabeledRows rows, BalancedBatches batches, CircleLossOptions options)
+    {
+        long[] labels = [.. batches.Next().Select(row => rows.Labels[row])];
+        float[] ones = new float[labels.Length];
+        Array.Fill(ones, 1);
+        using CircleLoss loss = new(options);
+        return loss.Forward(new EmbeddingBatch(ones, labels, 1)).Loss;
     }
 }
