@@ -192,17 +192,9 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
     // The median time of a call, and the median share of the peak that stood beside each run. A run is as many calls as take a millisecond.
     private (double Milliseconds, double Share) Time(double flops, int threads, Action call)
     {
-        long begin = Stopwatch.GetTimestamp();
-        int calls = 0;
-        while (calls < 3 || (calls < 300 && Stopwatch.GetElapsedTime(begin) < each / 4))
-        {
-            call();
-            calls++;
-        }
-
-        int repeat = (int)Math.Clamp(1 / (Stopwatch.GetElapsedTime(begin).TotalMilliseconds / calls), 1, 10000);
+        int repeat = (int)Math.Clamp(1 / Warmup.OfProcess.Run(call).TotalMilliseconds, 1, 10000);
         List<double> times = [], shares = [];
-        begin = Stopwatch.GetTimestamp();
+        long begin = Stopwatch.GetTimestamp();
         while (times.Count < 3 || (times.Count < 1000 && Stopwatch.GetElapsedTime(begin) < each))
         {
             double peak = PeakFlops.Measure(width);
