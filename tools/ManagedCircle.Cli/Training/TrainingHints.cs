@@ -8,8 +8,9 @@ internal static class TrainingHints
     /// <summary>Said where rows have the label -1, and no label is ignored.</summary>
     public const string Unlabelled = "Rows of the label -1 are a class like any other; if they are unlabelled, leave them out with --ignore-label -1.";
 
-    // A loss has fallen if it is below this part of what it was; pairs are alike above this similarity, and no different within this difference.
-    private const double Fallen = 0.98, Alike = 0.9, Different = 0.05;
+    // A loss has fallen if it is below this part of what it was, and retrieval is worse below this part of another; pairs are alike above this similarity,
+    // and no different within this difference.
+    private const double Fallen = 0.98, Worse = 0.99, Alike = 0.9, Different = 0.05;
 
     /// <summary>Looks at a training from all sides.</summary>
     /// <param name="losses">The loss of every batch.</param>
@@ -29,7 +30,7 @@ internal static class TrainingHints
         {
             yield return course;
         }
-        else if (losses.Length > 0 && after < Math.Max(raw, components))
+        else if (losses.Length > 0 && after < Worse * Math.Max(raw, components))
         {
             string better = components > raw ? "PCA" : "the raw rows";
             yield return Text($"On the rows set aside the projection retrieves worse than {better} (MAP@R {after:F4}, not {Math.Max(raw, components):F4}): ")
