@@ -11,7 +11,7 @@ public sealed record ExecutionOptions
     /// <summary>The widths that this process runs in hardware, the widest first; <see cref="SimdWidth.Auto"/> is the first of them.</summary>
     public static IReadOnlyList<SimdWidth> AvailableSimdWidths { get; } = Array.AsReadOnly(SimdChoice.Available);
 
-    /// <summary>How many workers share a call; at least 1. Small batches use fewer. Results are the same bits for any number.</summary>
+    /// <summary>How many workers share a call, 1 to 4,096. Small batches use fewer. Results are the same bits for any number.</summary>
     public int Threads { get; init; } = 1;
 
     /// <summary>Runs the workers; null for the thread pool, with the calling thread working too.</summary>

@@ -9,7 +9,7 @@ internal static class SameFile
 
     /// <summary>Compares them without symbolic links, and by the file that is there: a hard link is the same file under another name.</summary>
     public static bool IsOne(string first, string second) =>
-        string.Equals(ReplacedFile.RealPath(first), ReplacedFile.RealPath(second), Names)
+        string.Equals(InputFile.RealPath(first), InputFile.RealPath(second), Names)
         || (NumberOf(second) is { } number && number == NumberOf(first));
 
     /// <summary>
@@ -18,7 +18,7 @@ internal static class SameFile
     /// </summary>
     private static (string Number, long Length, DateTime Time)? NumberOf(string path)
     {
-        FileInfo file = new(ReplacedFile.RealPath(path));
+        FileInfo file = new(InputFile.RealPath(path));
         if (!OperatingSystem.IsLinux() || !file.Exists || file.Length == 0)
         {
             return null; // what has no length may be a pipe, which would wait to be opened

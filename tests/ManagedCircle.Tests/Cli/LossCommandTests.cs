@@ -33,6 +33,8 @@ public sealed class LossCommandTests : IDisposable
         ["--preset fast-reid"] = CircleLossOptions.FastReId,
         ["--preset paper-global"] = CircleLossOptions.PaperGlobal,
         ["--preset class-level"] = CircleLossOptions.ClassLevel,
+        ["--preset Keras"] = CircleLossOptions.Keras,
+        ["--preset PYTORCH-METRIC-LEARNING --normalize False --clamp Both"] = CircleLossOptions.PyTorchMetricLearning with { Normalize = false, Clamp = SimilarityClamp.MinusOneToOne },
         ["--gamma 256"] = new() { Gamma = 256 },
         ["--gamma 1e3"] = new() { Gamma = 1000 },
         ["--margin 0.25"] = new() { Margin = 0.25 },
@@ -87,6 +89,7 @@ public sealed class LossCommandTests : IDisposable
         ["--isa vector256"] = new() { SimdWidth = SimdWidth.Vector256 },
         ["--isa vector128"] = new() { SimdWidth = SimdWidth.Vector128 },
         ["--isa vectort"] = new() { SimdWidth = SimdWidth.VectorT },
+        ["--isa Vector256"] = new() { SimdWidth = SimdWidth.Vector256 },
         ["--isa scalar"] = new() { SimdWidth = SimdWidth.Scalar },
     };
 
@@ -112,7 +115,15 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("loss --embeddings X.npy --labels y.npy --margin NaN", "--margin is 'NaN': expected a finite number.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --margin wide", "--margin is 'wide': expected a finite number.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --clamp one", "--clamp is 'one': expected none|max1|both.")]
-    [InlineData("loss --embeddings X.npy --labels y.npy --preset Keras", "--preset is 'Keras': expected paper|keras|")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --preset kera", "--preset is 'kera': expected paper|keras|")]
+    [InlineData("loss --embeddings - --labels y.npy --references X.npy --reference-labels -", "- is named for two inputs, but can be read once: expected a file for one of them.")]
+    [InlineData("loss --embeddings - --labels -", "- is named for two inputs")]
+    [InlineData("train --embeddings - --labels -", "- is named for two inputs")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --seed 0", "'--seed'")]
+    [InlineData("train --seed 2147483648", "--seed is '2147483648': expected a whole number from 0 to 2147483647.")]
+    [InlineData("train --steps -1", "--steps is '-1': expected a whole number from 0 to 2147483647.")]
+    [InlineData("golden --out x --threads 5000", "--threads is '5000': expected a whole number from 1 to 4096.")]
+    [InlineData("bench --threads 0", "--threads is '0': expected a whole number from 1 to 4096.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --normalize perhaps", "'perhaps'")]
     [InlineData("loss --embeddings X.npy --labels y.npy --precision float16", "--precision is 'float16': expected float32|float64.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --threads 0", "--threads is '0': expected a whole number from 1 to 4096.")]
@@ -121,8 +132,8 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("loss --embeddings X.npy --labels y.npy --threads 4097 --precision float64", "--threads is '4097': expected a whole number from 1 to 4096.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1e39", "Gamma is 1E+39: expected a number above 0 that a float holds")]
     [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1e39 --precision float64", "Gamma is 1E+39: expected a number above 0 that a float holds")]
-    [InlineData("loss --embeddings X.npy --labels y.npy --max-workspace-mb 1.5", "--max-workspace-mb is '1.5': expected a whole number of at least 0.")]
-    [InlineData("loss --embeddings X.npy --labels y.npy --ignore-label 9223372036854775808", "--ignore-label is '9223372036854775808': expected a whole number.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --max-workspace-mb 1.5", "--max-workspace-mb is '1.5': expected a whole number from 0 to 2147483647.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --ignore-label 9223372036854775808", "--ignore-label is '9223372036854775808': expected a whole number from -9223372036854775808 to 9223372036854775807.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --references R.npy", "--references and --reference-labels belong together.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --reference-labels r.npy", "--references and --reference-labels belong together.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --reference-gradient-out dR.npy", "--reference-gradient-out needs --references.")]
@@ -136,6 +147,41 @@ public sealed class LossCommandTests : IDisposable
         Assert.StartsWith("mcircle: ", run.Error, StringComparison.Ordinal);
         Assert.Contains(reason, run.Error, StringComparison.Ordinal);
         Assert.Equal(1, run.Error.Count(c => c == '\n'));
+    }
+
+    [Theory]
+    [InlineData("loss --labels y.npy", "--embeddings", "a file")]
+    [InlineData("loss --embeddings X.npy", "--labels", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--references", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--reference-labels", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--weights", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--losses-out", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--gradient-out", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--reference-gradient-out", "a file")]
+    [InlineData("loss --embeddings X.npy --labels y.npy", "--similarities-out", "a file")]
+    [InlineData("train", "--embeddings", "a file")]
+    [InlineData("train", "--labels", "a file")]
+    [InlineData("train", "--save", "a file")]
+    [InlineData("golden", "--out", "a directory")]
+    [InlineData("verify --results y", "--golden", "a directory")]
+    [InlineData("verify --golden x", "--results", "a directory")]
+    [InlineData("verify --golden x --results y", "--html", "a file")]
+    public void An_empty_name_is_a_usage_error(string line, string option, string expected)
+    {
+        CommandRun run = CommandRun.Of($"{(CommandLine)line} {option} {""}");
+
+        Assert.Equal(2, run.ExitCode);
+        Assert.StartsWith($"mcircle: {option} is '': expected the name of {expected}. See: mcircle ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_directory_is_said_to_be_one()
+    {
+        CommandRun input = CommandRun.Of($"loss --embeddings {directory[""]} --labels {directory["y.npy"]}");
+        CommandRun output = CommandRun.Of($"{Batch} --losses-out {directory[""]}");
+
+        Assert.Equal((1, $"mcircle: {directory[""]}: a directory: expected a .npy file{Environment.NewLine}"), (input.ExitCode, input.Error));
+        Assert.Equal((1, $"mcircle: {directory[""]}: a directory: expected the name of a file to write{Environment.NewLine}"), (output.ExitCode, output.Error));
     }
 
     [Theory]

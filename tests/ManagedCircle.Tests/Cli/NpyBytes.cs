@@ -12,6 +12,30 @@ internal static class NpyBytes
     /// <summary>A file of little-endian 64-bit integers.</summary>
     public static byte[] Labels(params long[] values) => Build("'<i8'", $"({values.Length},)", [.. values.SelectMany(BitConverter.GetBytes)]);
 
+    /// <summary>A file of numbers of a type such as <c>&lt;f4</c>, under another name of that type where one is given.</summary>
+    public static byte[] Numbers(string type, string shape, IEnumerable<double> values, string? name = null, string fortranOrder = "False")
+    {
+        byte[] data = [.. values.SelectMany(value =>
+        {
+            byte[] bytes = type[1..] switch
+            {
+                "b1" or "u1" => [(byte)value],
+                "i1" => [(byte)(sbyte)value],
+                "u2" => BitConverter.GetBytes((ushort)value),
+                "i2" => BitConverter.GetBytes((short)value),
+                "u4" => BitConverter.GetBytes((uint)value),
+                "i4" => BitConverter.GetBytes((int)value),
+                "u8" => BitConverter.GetBytes((ulong)value),
+                "i8" => BitConverter.GetBytes((long)value),
+                "f2" => BitConverter.GetBytes((Half)value),
+                "f4" => BitConverter.GetBytes((float)value),
+                _ => BitConverter.GetBytes(value),
+            };
+            return type[0] == '>' ? bytes.Reverse() : bytes;
+        })];
+        return Build($"'{name ?? type}'", shape, data, fortranOrder);
+    }
+
     /// <summary>A file with the given parts.</summary>
     public static byte[] Build(string descr, string shape, byte[] data, string fortranOrder = "False", byte version = 1) =>
         WithDictionary($"{{'descr': {descr}, 'fortran_order': {fortranOrder}, 'shape': {shape}, }}", data, version);

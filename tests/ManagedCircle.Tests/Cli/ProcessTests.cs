@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Text.Json;
 using ManagedCircle.Cli.Npy;
@@ -40,6 +41,33 @@ public sealed class ProcessTests : IDisposable
     {
         Assert.Equal(1, Mcircle($"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]}").ExitCode);
         Assert.Equal(2, Mcircle("loss").ExitCode);
+    }
+
+    [Fact]
+    public void One_input_may_come_from_standard_input()
+    {
+        // The loss that the same rows have as float32, which is by hand and plain loops.
+        File.WriteAllBytes(directory["X.npy"], NpyBytes.Numbers(">f8", "(6, 2)", [1, 0, 0.8, 0.6, 0, 1, 0.6, 0.8, -0.6, 0.8, 0.28, 0.96]));
+        byte[] labels = NpyBytes.Numbers("|u1", "(6, 1)", [0, 0, 1, 1, 2, 2]);
+        using Process process = DotnetProcess.StartTool($"loss --embeddings {directory["X.npy"]} --labels - --json");
+        process.StandardInput.BaseStream.Write(labels);
+        process.StandardInput.Close();
+        string output = process.StandardOutput.ReadToEnd();
+        process.WaitForExit();
+
+        Assert.Equal((0, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
+        Assert.Equal(43.294246, JsonDocument.Parse(output).RootElement.GetProperty("loss").GetDouble(), 5e-6);
+    }
+
+    [Fact]
+    public void Standard_input_that_is_no_array_is_named()
+    {
+        File.WriteAllBytes(directory["y.npy"], NpyBytes.Labels(1));
+        using Process process = DotnetProcess.StartTool($"loss --embeddings - --labels {directory["y.npy"]}");
+        process.StandardInput.Close();
+        process.WaitForExit();
+
+        Assert.Equal((1, $"mcircle: standard input: empty: nothing came out of it{Environment.NewLine}"), (process.ExitCode, process.StandardError.ReadToEnd()));
     }
 
     [Fact]

@@ -88,7 +88,7 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("train --labels y.npy", "--embeddings and --labels belong together.")]
     [InlineData("train --embeddings X.npy", "--embeddings and --labels belong together.")]
     [InlineData("train --dimension 65", "--dimension is 65: expected at most 64, the dimension of the rows.")]
-    [InlineData("train --dimension 0", "--dimension is '0': expected a whole number of at least 1.")]
+    [InlineData("train --dimension 0", "--dimension is '0': expected a whole number from 1 to 2147483647.")]
     [InlineData("train --gamma 1e39", "Gamma is 1E+39: expected a number above 0 that a float holds, from 1.2E-38 up.")]
     [InlineData("train --gamma 0", "--gamma is '0': expected a finite number above 0.")]
     public void A_line_that_makes_no_sense_is_a_usage_error(string line, string reason)

@@ -33,7 +33,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     [Fact]
     public void Every_mistake_stands_in_the_documentation()
     {
-        string[] documented = File.ReadAllLines(Path.Combine(AppContext.BaseDirectory, "docs", "golden.md"));
+        string[] documented = RepositoryFiles.Read("docs", "golden.md").Split('\n');
 
         Assert.All(Convention.All, convention => Assert.Contains($"| `{convention.Name}` | {convention.Mistake.Replace("|", "&#124;", StringComparison.Ordinal)} |", documented));
     }

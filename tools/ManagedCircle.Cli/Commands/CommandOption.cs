@@ -7,14 +7,23 @@ namespace ManagedCircle.Cli.Commands;
 internal static class CommandOption
 {
     /// <summary>The name of a file.</summary>
-    public static Option<string?> File(string name, string file, string description) => new(name) { Description = description, HelpName = file };
+    public static Option<string?> File(string name, string file, string description) =>
+        Named(new Option<string?>(name) { Description = description, HelpName = file }, "the name of a file");
 
-    /// <summary>One of a few words.</summary>
+    /// <summary>The name of a file that the command needs.</summary>
+    public static Option<string> RequiredFile(string name, string file, string description) =>
+        Named(new Option<string>(name) { Description = description, HelpName = file, Required = true }, "the name of a file");
+
+    /// <summary>The name of a directory that the command needs.</summary>
+    public static Option<string> RequiredDirectory(string name, string description) =>
+        Named(new Option<string>(name) { Description = description, HelpName = "DIR", Required = true }, "the name of a directory");
+
+    /// <summary>One of a few words, in letters of either case.</summary>
     public static Option<T?> Choice<T>(string name, string description, params (string Word, T Value)[] choices)
         where T : struct
     {
         string form = string.Join('|', choices.Select(choice => choice.Word));
-        return Parsed<T>(name, form, description, form, word => Array.FindIndex(choices, choice => choice.Word == word) is >= 0 and int index ? choices[index].Value : null);
+        return Parsed<T>(name, form, description, form, word => Array.FindIndex(choices, choice => choice.Word.Equals(word, StringComparison.OrdinalIgnoreCase)) is >= 0 and int index ? choices[index].Value : null);
     }
 
     /// <summary>A finite number.</summary>
@@ -22,14 +31,14 @@ internal static class CommandOption
         Parsed<double>(name, letter, description, positive ? "a finite number above 0" : "a finite number", word =>
             double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (value > 0 || !positive) ? value : null);
 
-    /// <summary>A whole number from <paramref name="least"/> up.</summary>
+    /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     public static Option<int?> Count(string name, string letter, string description, int least, int most = int.MaxValue) =>
-        Parsed<int>(name, letter, description, most == int.MaxValue ? $"a whole number of at least {least}" : $"a whole number from {least} to {most}", word =>
+        Parsed<int>(name, letter, description, $"a whole number from {least} to {most}", word =>
             int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null);
 
     /// <summary>Any whole number of 64 bits.</summary>
     public static Option<long?> Label(string name, string letter, string description) =>
-        Parsed<long>(name, letter, description, "a whole number", word =>
+        Parsed<long>(name, letter, description, $"a whole number from {long.MinValue} to {long.MaxValue}", word =>
             long.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out long value) ? value : null);
 
     /// <summary>The choices of a loss, as the library takes them.</summary>
@@ -45,6 +54,19 @@ internal static class CommandOption
         {
             throw new UsageException(error.Message);
         }
+    }
+
+    private static Option<T> Named<T>(Option<T> option, string expected)
+        where T : class?
+    {
+        option.Validators.Add(result =>
+        {
+            if (result.Tokens is [{ Value: "" }])
+            {
+                result.AddError($"{option.Name} is '': expected {expected}.");
+            }
+        });
+        return option;
     }
 
     private static Option<T?> Parsed<T>(string name, string form, string description, string expected, Func<string, T?> parse)

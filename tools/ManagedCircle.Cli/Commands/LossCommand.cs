@@ -9,8 +9,8 @@ namespace ManagedCircle.Cli.Commands;
 /// <summary><c>mcircle loss</c>: the loss of embeddings in files, and what else is asked for.</summary>
 internal static class LossCommand
 {
-    private static readonly Option<string> Embeddings = new("--embeddings") { Description = "The rows, [N, D]", HelpName = "X.npy", Required = true };
-    private static readonly Option<string> Labels = new("--labels") { Description = "The class of each row, [N]", HelpName = "y.npy", Required = true };
+    private static readonly Option<string> Embeddings = CommandOption.RequiredFile("--embeddings", "X.npy", "The rows, [N, D]; - reads one of the files from standard input");
+    private static readonly Option<string> Labels = CommandOption.RequiredFile("--labels", "y.npy", "The class of each row, [N]");
     private static readonly Option<string?> References = CommandOption.File("--references", "R.npy", "Rows to compare with, [M, D]; left out, the rows themselves");
     private static readonly Option<string?> ReferenceLabels = CommandOption.File("--reference-labels", "r.npy", "The class of each reference, [M]");
     private static readonly Option<string?> Weights = CommandOption.File("--weights", "w.npy", "The weight of each row's loss, [N]");
@@ -77,6 +77,7 @@ internal static class LossCommand
 
     private static void Run(ParseResult command)
     {
+        InputFile.ThrowIfReadTwice(InputFiles.Select(command.GetValue));
         bool hasReferences = command.GetValue(References) is not null;
         if (hasReferences != command.GetValue(ReferenceLabels) is not null)
         {

@@ -18,7 +18,8 @@ internal static class TrainCommand
     // What data sets give rows without a class.
     private const long Unlabelled = -1;
 
-    private static readonly Option<string?> Embeddings = CommandOption.File("--embeddings", "X.npy", "Rows of your own, [N, D]; left out, the embedded digits");
+    private static readonly Option<string?> Embeddings = CommandOption.File(
+        "--embeddings", "X.npy", "Rows of your own, [N, D], or - for standard input; left out, the embedded digits");
     private static readonly Option<string?> Labels = CommandOption.File("--labels", "y.npy", "The class of each row, [N]");
     private static readonly Option<long?> IgnoreLabel = CommandOption.Label("--ignore-label", "L", "A label whose rows take no part: unlabelled ones");
     private static readonly Option<int?> Dimension = CommandOption.Count(
@@ -135,6 +136,7 @@ internal static class TrainCommand
     private static LabeledRows ReadRows(ParseResult command)
     {
         (string? embeddings, string? labels) = (command.GetValue(Embeddings), command.GetValue(Labels));
+        InputFile.ThrowIfReadTwice(embeddings, labels);
         if (embeddings is null != labels is null)
         {
             throw new UsageException("--embeddings and --labels belong together.");

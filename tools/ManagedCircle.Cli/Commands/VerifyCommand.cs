@@ -9,8 +9,8 @@ internal static class VerifyCommand
 {
     private const string DefaultPrecision = "float32";
 
-    private static readonly Option<string> Golden = new("--golden") { Description = "The golden set", HelpName = "DIR", Required = true };
-    private static readonly Option<string> Results = new("--results") { Description = "The answers, under the set's names", HelpName = "DIR", Required = true };
+    private static readonly Option<string> Golden = CommandOption.RequiredDirectory("--golden", "The golden set");
+    private static readonly Option<string> Results = CommandOption.RequiredDirectory("--results", "The answers, under the set's names");
     private static readonly Option<int?> Precision = CommandOption.Choice(
         "--precision", $"What they were computed in ({DefaultPrecision})", [.. NumberFormat.All.Select((format, index) => (format.Name, index))]);
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };

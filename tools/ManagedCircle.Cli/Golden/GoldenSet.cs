@@ -251,7 +251,7 @@ internal sealed class GoldenSet
 
     private static byte[] ReadFile(string path, Int128 mostBytes)
     {
-        using FileStream stream = NpyReader.Open(path);
+        using FileStream stream = InputFile.OpenFile(path);
         if (stream.Length > mostBytes)
         {
             throw new BadInputException(path, $"{stream.Length} bytes: expected at most {mostBytes}");

@@ -95,14 +95,14 @@ internal sealed record Verification(string Precision, IReadOnlyList<AnswerCheck>
     {
         string path = GoldenSet.PathOf(results, name, quantity);
         double? tolerance = array.Tolerance?.Of(precision);
-        if (!File.Exists(path))
+        if (!Path.Exists(path))
         {
             return new(name, quantity, Verdict.Missing, null, null, null, null, tolerance, $"{path}: no such file");
         }
 
         try
         {
-            using FileStream stream = NpyReader.Open(path);
+            using FileStream stream = InputFile.OpenFile(path);
             (double[] answer, NpyHeader header) = NpyReader.ReadNumbers(stream, path);
 
             // One number may have any shape, and a column be a matrix of one column.

@@ -6,7 +6,7 @@ using System.Text.RegularExpressions;
 namespace ManagedCircle.Cli.Npy;
 
 /// <summary>What stands before the numbers of a NumPy <c>.npy</c> file: their type, order and shape.</summary>
-/// <param name="Type">NumPy's name of the element type, such as <c>&lt;f4</c>.</param>
+/// <param name="Type">NumPy's name of the numbers' type, such as <c>&lt;f4</c>, as the file has it.</param>
 /// <param name="FortranOrder">Whether the first index runs fastest.</param>
 /// <param name="Shape">The length of each axis.</param>
 /// <remarks>
@@ -18,6 +18,7 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
     // The dictionary of a plain array takes about a hundred bytes.
     private const int LongestDictionary = 1 << 16;
     private const int Alignment = 64;
+    private const int LongestQuote = 120;
 
     private static ReadOnlySpan<byte> Magic => [0x93, (byte)'N', (byte)'U', (byte)'M', (byte)'P', (byte)'Y'];
 
@@ -25,7 +26,7 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
     /// <exception cref="BadInputException">This is no .npy file, or one that is broken or of another kind.</exception>
     public static NpyHeader Read(Stream stream, string path)
     {
-        byte[] start = Take(8);
+        byte[] start = Take(8, stream.CanSeek ? "truncated: the file ends within its header" : "empty: nothing came out of it");
         if (!start.AsSpan().StartsWith(Magic))
         {
             throw new BadInputException(path, "no .npy file: expected it to begin with \\x93NUMPY");
@@ -42,12 +43,12 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
             ? Parse(Encoding.Latin1.GetString(Take((int)length)), path)
             : throw new BadInputException(path, $"a header of {length} bytes: expected at most {LongestDictionary}");
 
-        byte[] Take(int count)
+        byte[] Take(int count, string? whereEmpty = null)
         {
             byte[] bytes = new byte[count];
-            return stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false) == count
-                ? bytes
-                : throw new BadInputException(path, "truncated: the file ends within its header");
+            int read = stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false);
+            return read == count ? bytes
+                : throw new BadInputException(path, read == 0 && whereEmpty is not null ? whereEmpty : "truncated: the file ends within its header");
         }
     }
 
@@ -76,7 +77,8 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
         Match match = Dictionary().Match(dictionary);
         if (match.Groups["type"].Captures.Count != 1 || match.Groups["fortran"].Captures.Count != 1 || match.Groups["shape"].Captures.Count != 1)
         {
-            throw new BadInputException(path, "a header that cannot be read: expected {'descr': '...', 'fortran_order': ..., 'shape': (...)}");
+            string quoted = dictionary.Trim() is { Length: > LongestQuote } longer ? $"{longer[..LongestQuote]}..." : dictionary.Trim();
+            throw new BadInputException(path, $"a header that cannot be read, {quoted}: expected {{'descr': '...', 'fortran_order': ..., 'shape': (...)}}");
         }
 
         int[] shape = [.. match.Groups["axis"].Captures.Select(axis => int.TryParse(axis.Value, NumberStyles.None, CultureInfo.InvariantCulture, out int length)
@@ -85,12 +87,13 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
         return new NpyHeader(match.Groups["type"].Value, match.Groups["fortran"].Value == "True", shape);
     }
 
-    // The three entries in any order, each followed by a comma or the closing brace. A type is a name, or a list of fields; NumPy has up to 64 axes.
+    // The three entries in any order, each followed by a comma or the closing brace; strings in quotes of either kind, which Python 2 began with a u, as it
+    // ended an axis with an L. A type is a name, or a list of fields; NumPy has up to 64 axes, and one axis alone has a comma behind it.
     [GeneratedRegex("""
-        ^\{\s*(?:(?:
-            'descr'\s*:\s*(?:'(?<type>[^']*)'|(?<type>\[[^{}]*\]))
-          | 'fortran_order'\s*:\s*(?<fortran>True|False)
-          | 'shape'\s*:\s*(?<shape>\((?:\s*(?<axis>[0-9]{1,20})\s*,){0,64}(?:\s*(?<axis>[0-9]{1,20}))?\s*\))
+        ^\s*\{\s*(?:(?:
+            u?(?<quote>['"])descr\k<quote>\s*:\s*(?:u?'(?<type>[^'\\]*)'|u?"(?<type>[^"\\]*)"|(?<type>\[[^{}]*\]))
+          | u?(?<quote>['"])fortran_order\k<quote>\s*:\s*(?<fortran>True|False)
+          | u?(?<quote>['"])shape\k<quote>\s*:\s*(?<shape>\(\s*(?:(?<axis>[0-9]{1,20})[lL]?\s*,\s*){0,64}(?:(?<=,\s*)(?<axis>[0-9]{1,20})[lL]?\s*)?\))
         )\s*(?:,\s*|(?=\})))*\}\s*$
         """, RegexOptions.IgnorePatternWhitespace | RegexOptions.ExplicitCapture)]
     private static partial Regex Dictionary();

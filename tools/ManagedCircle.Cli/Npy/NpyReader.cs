@@ -1,25 +1,26 @@
-using System.Buffers.Binary;
+using System.Globalization;
 using System.Numerics;
+using System.Runtime.CompilerServices;
+using System.Runtime.InteropServices;
 
 namespace ManagedCircle.Cli.Npy;
 
-/// <summary>Reads NumPy <c>.npy</c> files, and says what is wrong with those it cannot read.</summary>
+/// <summary>Reads NumPy <c>.npy</c> files of integers, bools and floats in either byte order, and says what is wrong with those it cannot read.</summary>
 internal static class NpyReader
 {
-    private const int ChunkBytes = 1 << 16;
-
-    private delegate T Decoder<T>(ReadOnlySpan<byte> bytes);
+    private const int ChunkNumbers = 1 << 13;
 
     /// <summary>Reads a matrix of finite numbers, shape [rows, columns] with at least one column.</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
     public static NpyMatrix<T> ReadMatrix<T>(string path)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        using FileStream stream = Open(path);
-        NpyHeader header = NpyHeader.Read(stream, path);
+        using Stream stream = InputFile.Open(path);
+        string name = InputFile.NameOf(path);
+        NpyHeader header = NpyHeader.Read(stream, name);
         return header.Shape is [int rows, int columns and > 0]
-            ? new NpyMatrix<T>(ReadFinite<T>(stream, path, header, rows, columns), rows, columns)
-            : throw new BadInputException(path, $"shape {header.ShapeText}: expected (rows, dimension) with a dimension of at least 1");
+            ? new NpyMatrix<T>(ReadValues<T, FiniteNumbers<T>>(stream, name, header, rows, columns), rows, columns)
+            : throw new BadInputException(name, $"shape {header.ShapeText}: expected (rows, dimension) with a dimension of at least 1");
     }
 
     /// <summary>Reads finite numbers, shape [count] or [count, 1].</summary>
@@ -27,37 +28,26 @@ internal static class NpyReader
     public static T[] ReadColumn<T>(string path)
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
-        using FileStream stream = Open(path);
-        NpyHeader header = NpyHeader.Read(stream, path);
-        return ReadFinite<T>(stream, path, header, ColumnLength(header, path), 1);
+        using Stream stream = InputFile.Open(path);
+        string name = InputFile.NameOf(path);
+        NpyHeader header = NpyHeader.Read(stream, name);
+        return ReadValues<T, FiniteNumbers<T>>(stream, name, header, ColumnLength(header, name), 1);
     }
 
-    /// <summary>Reads integer labels, shape [count] or [count, 1].</summary>
+    /// <summary>Reads labels, which are whole numbers, shape [count] or [count, 1].</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
     public static long[] ReadLabels(string path)
     {
-        using FileStream stream = Open(path);
-        return ReadLabels(stream, path);
+        using Stream stream = InputFile.Open(path);
+        return ReadLabels(stream, InputFile.NameOf(path));
     }
 
-    /// <summary>Reads the integer labels of an open file, shape [count] or [count, 1].</summary>
+    /// <summary>Reads the labels of an open file, shape [count] or [count, 1].</summary>
     /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
     public static long[] ReadLabels(Stream stream, string path)
     {
         NpyHeader header = NpyHeader.Read(stream, path);
-        int count = ColumnLength(header, path);
-        long[] labels = ReadValues<long>(stream, path, header, count, 1, header.Type switch
-        {
-            "<i4" => static bytes => BinaryPrimitives.ReadInt32LittleEndian(bytes),
-            "<u4" => static bytes => BinaryPrimitives.ReadUInt32LittleEndian(bytes),
-            "<i8" or "<u8" => BinaryPrimitives.ReadInt64LittleEndian,
-            _ => throw WrongType(path, header.Type, "labels of <i4, <i8, <u4 or <u8"),
-        });
-
-        int negative = header.Type == "<u8" ? labels.AsSpan().IndexOfAnyInRange(long.MinValue, -1) : -1;
-        return negative < 0
-            ? labels
-            : throw new BadInputException(path, $"row {negative} holds {(ulong)labels[negative]}: expected labels of at most {long.MaxValue}");
+        return ReadValues<long, Labels>(stream, path, header, ColumnLength(header, path), 1);
     }
 
     /// <summary>Reads the numbers of an open file, of up to two axes; NaN and infinity are numbers here.</summary>
@@ -72,31 +62,7 @@ internal static class NpyReader
             [int first, int second] => (first, second),
             _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected at most two axes"),
         };
-        return (ReadValues(stream, path, header, rows, columns, DecoderOf<double>(header, path)), header);
-    }
-
-    /// <summary>Opens a file of known length.</summary>
-    /// <exception cref="BadInputException">There is none, or it cannot be opened.</exception>
-    public static FileStream Open(string path)
-    {
-        if (Directory.Exists(path))
-        {
-            throw new BadInputException(path, "a directory: expected a .npy file");
-        }
-
-        try
-        {
-            FileStream stream = new(path, FileMode.Open, FileAccess.Read, FileShare.Read, bufferSize: 0, FileOptions.SequentialScan);
-            return stream.CanSeek ? stream : throw new BadInputException(path, "a pipe or device: expected a file of known length");
-        }
-        catch (Exception error) when (error is FileNotFoundException or DirectoryNotFoundException)
-        {
-            throw new BadInputException(path, "no such file");
-        }
-        catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
-        {
-            throw new BadInputException(path, $"cannot be opened: {error.Message}");
-        }
+        return (ReadValues<double, AllNumbers>(stream, path, header, rows, columns), header);
     }
 
     private static int ColumnLength(NpyHeader header, string path) => header.Shape switch
@@ -106,42 +72,98 @@ internal static class NpyReader
         _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected (rows,) or (rows, 1)"),
     };
 
-    private static T[] ReadFinite<T>(Stream stream, string path, NpyHeader header, int rows, int columns)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        T[] values = ReadValues(stream, path, header, rows, columns, DecoderOf<T>(header, path));
-        for (int i = 0; i < values.Length; i++)
-        {
-            if (!T.IsFinite(values[i]))
-            {
-                string place = columns == 1 ? $"row {i}" : $"row {i / columns}, column {i % columns}";
-                throw new BadInputException(path, $"{place} holds {values[i]}: expected a finite {(typeof(T) == typeof(float) ? "float32" : "float64")}");
-            }
-        }
+    // ---- Of what a file stores, what is taken ------------------------------------------------------------------------------------------------------------
 
-        return values;
+    private interface ITaken<T>
+    {
+        /// <summary>The number that a stored one is; false where that is none that may be here.</summary>
+        static abstract bool TryTake<TStored>(TStored stored, out T value)
+            where TStored : INumber<TStored>;
+
+        /// <summary>What a number that was not taken should have been.</summary>
+        static abstract string Expected<TStored>(TStored stored)
+            where TStored : INumber<TStored>;
     }
 
-    private static Decoder<T> DecoderOf<T>(NpyHeader header, string path)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T> => header.Type switch
+    /// <summary>Any number, rounded to a double.</summary>
+    private readonly struct AllNumbers : ITaken<double>
+    {
+        public static bool TryTake<TStored>(TStored stored, out double value)
+            where TStored : INumber<TStored>
         {
-            "<f2" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadHalfLittleEndian(bytes)),
-            "<f4" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadSingleLittleEndian(bytes)),
-            "<f8" => static bytes => T.CreateTruncating(BinaryPrimitives.ReadDoubleLittleEndian(bytes)),
-            _ => throw WrongType(path, header.Type, "numbers of <f2, <f4 or <f8"),
+            value = double.CreateTruncating(stored);
+            return true;
+        }
+
+        public static string Expected<TStored>(TStored stored)
+            where TStored : INumber<TStored> => "a number";
+    }
+
+    /// <summary>Finite numbers, rounded to the nearest one of <typeparamref name="T"/>.</summary>
+    private readonly struct FiniteNumbers<T> : ITaken<T>
+        where T : unmanaged, IBinaryFloatingPointIeee754<T>
+    {
+        private static string Name => typeof(T) == typeof(float) ? "float32" : "float64";
+
+        public static bool TryTake<TStored>(TStored stored, out T value)
+            where TStored : INumber<TStored>
+        {
+            value = T.CreateTruncating(stored);
+            return T.IsFinite(value);
+        }
+
+        public static string Expected<TStored>(TStored stored)
+            where TStored : INumber<TStored> => TStored.IsFinite(stored)
+                ? string.Create(CultureInfo.InvariantCulture, $"a number that {Name} holds, at most {float.MaxValue} in size")
+                : $"a finite {Name}";
+    }
+
+    /// <summary>Whole numbers of 64 bits.</summary>
+    private readonly struct Labels : ITaken<long>
+    {
+        public static bool TryTake<TStored>(TStored stored, out long value)
+            where TStored : INumber<TStored>
+        {
+            Int128 whole = Int128.CreateSaturating(stored);
+            value = long.CreateTruncating(whole);
+            return TStored.IsInteger(stored) && value == whole;
+        }
+
+        public static string Expected<TStored>(TStored stored)
+            where TStored : INumber<TStored> => TStored.IsInteger(stored) ? $"a label from {long.MinValue} to {long.MaxValue}" : "a label that is a whole number";
+    }
+
+    // ---- The numbers, a chunk at a time ------------------------------------------------------------------------------------------------------------------
+
+    /// <summary>Reads the numbers into row-major order.</summary>
+    private static T[] ReadValues<T, TTaken>(Stream stream, string path, NpyHeader header, int rows, int columns)
+        where TTaken : ITaken<T> => NpyType.Of(header.Type) switch
+        {
+            (NpyKind.Bool or NpyKind.Unsigned, 1, _) type => ReadStored<byte, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 2, _) type => ReadStored<ushort, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 4, _) type => ReadStored<uint, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 8, _) type => ReadStored<ulong, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 1, _) type => ReadStored<sbyte, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 2, _) type => ReadStored<short, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 4, _) type => ReadStored<int, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 8, _) type => ReadStored<long, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 2, _) type => ReadStored<Half, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 4, _) type => ReadStored<float, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 8, _) type => ReadStored<double, T, TTaken>(stream, path, header, type, rows, columns),
+            _ => throw new BadInputException(
+                path, $"{NpyType.Describe(header.Type)}type {(header.Type.Length > 40 ? header.Type[..40] + "..." : header.Type)}: expected integers, bools, or floats of 16, 32 or 64 bits"),
         };
 
-    /// <summary>Reads the numbers into row-major order, a chunk at a time.</summary>
-    private static T[] ReadValues<T>(Stream stream, string path, NpyHeader header, int rows, int columns, Decoder<T> decode)
+    private static T[] ReadStored<TStored, T, TTaken>(Stream stream, string path, NpyHeader header, NpyType type, int rows, int columns)
+        where TStored : unmanaged, INumber<TStored>
+        where TTaken : ITaken<T>
     {
-        int itemBytes = header.Type[^1] - '0';
         long count = (long)rows * columns;
-        Int128 expected = (Int128)count * itemBytes;
-        long held = stream.Length - stream.Position;
-        if (held != expected)
+        Int128 expected = (Int128)count * type.Bytes;
+        long? held = stream.CanSeek ? stream.Length - stream.Position : null;
+        if (held is not null && held != expected)
         {
-            string what = held < expected ? "truncated" : "longer than its header says";
-            throw new BadInputException(path, $"{what}: {held} bytes of numbers, expected {expected} for shape {header.ShapeText} of {header.Type}");
+            throw OtherLength(held < expected ? "truncated" : "longer than its header says", $"{held}");
         }
 
         if (count > Array.MaxLength)
@@ -149,30 +171,74 @@ internal static class NpyReader
             throw new BadInputException(path, $"{count} numbers: expected at most {Array.MaxLength}");
         }
 
-        T[] values = new T[count];
-        byte[] chunk = new byte[Math.Min(ChunkBytes, held)];
-        for (long done = 0; done < count;)
+        // How long a pipe is nobody knows, so the array grows with what comes out of it, and not with what its header claims.
+        TStored[] chunk = new TStored[Math.Min(count, ChunkNumbers)];
+        T[] values = new T[held is null ? chunk.Length : count];
+        for (long done = 0; done < count; done += chunk.Length)
         {
-            int taken = (int)Math.Min(chunk.Length / itemBytes, count - done);
-            stream.ReadExactly(chunk, 0, taken * itemBytes);
-            for (int i = 0; i < taken; i++, done++)
+            Span<TStored> stored = chunk.AsSpan(0, (int)Math.Min(chunk.Length, count - done));
+            Span<byte> bytes = MemoryMarshal.AsBytes(stored);
+            int read = stream.ReadAtLeast(bytes, bytes.Length, throwOnEndOfStream: false);
+            if (read < bytes.Length)
             {
-                values[header.FortranOrder ? done % rows * columns + done / rows : done] = decode(chunk.AsSpan(i * itemBytes, itemBytes));
+                throw OtherLength("truncated", $"{done * type.Bytes + read}");
+            }
+
+            Straighten(bytes, type);
+            if (values.Length < done + stored.Length)
+            {
+                Array.Resize(ref values, (int)Math.Min(count, 2L * values.Length));
+            }
+
+            Span<T> taken = values.AsSpan((int)done, stored.Length);
+            for (int i = 0; i < stored.Length; i++)
+            {
+                if (!TTaken.TryTake(stored[i], out taken[i]))
+                {
+                    (long row, long column) = header.FortranOrder ? ((done + i) % rows, (done + i) / rows) : ((done + i) / columns, (done + i) % columns);
+                    string place = columns == 1 ? $"row {row}" : $"row {row}, column {column}";
+                    string number = stored[i].ToString(null, CultureInfo.InvariantCulture);
+                    throw new BadInputException(path, $"{place} holds {number}: expected {TTaken.Expected(stored[i])}");
+                }
+            }
+        }
+
+        if (held is null && stream.ReadByte() >= 0)
+        {
+            throw OtherLength("longer than its header says", "more");
+        }
+
+        return header.FortranOrder ? RowMajor(values, rows, columns) : values;
+
+        BadInputException OtherLength(string what, string bytes) =>
+            new(path, $"{what}: {bytes} bytes of numbers, expected {expected} for shape {header.ShapeText} of {header.Type}");
+    }
+
+    /// <summary>Makes the bytes of each number those of this machine; a bool is 0 or 1.</summary>
+    private static void Straighten(Span<byte> bytes, NpyType type)
+    {
+        for (int i = 0; type.Kind == NpyKind.Bool && i < bytes.Length; i++)
+        {
+            bytes[i] = bytes[i] == 0 ? (byte)0 : (byte)1;
+        }
+
+        for (int i = 0; type.BigEndian == BitConverter.IsLittleEndian && i < bytes.Length; i += type.Bytes)
+        {
+            bytes.Slice(i, type.Bytes).Reverse();
+        }
+    }
+
+    private static T[] RowMajor<T>(T[] columnMajor, int rows, int columns)
+    {
+        T[] values = new T[columnMajor.Length];
+        for (int row = 0; row < rows; row++)
+        {
+            for (int column = 0; column < columns; column++)
+            {
+                values[row * columns + column] = columnMajor[column * rows + row];
             }
         }
 
         return values;
-    }
-
-    private static BadInputException WrongType(string path, string type, string expected)
-    {
-        string what = type switch
-        {
-            ['>', ..] => "big-endian ",
-            ['|', 'O', ..] => "object ",
-            ['[', ..] => "structured ",
-            _ => "",
-        };
-        return new BadInputException(path, $"{what}type {(type.Length > 40 ? type[..40] + "..." : type)}: expected {expected}");
     }
 }
