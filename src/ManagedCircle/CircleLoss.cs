@@ -17,13 +17,14 @@ namespace ManagedCircle;
 /// </para>
 /// <para>
 /// Memory grows with the number of rows, not of pairs, and nothing is allocated once the workspace has grown to the largest batch seen. An instance is
-/// not thread-safe: use one for each thread that calls. Results are the same bits for any number of threads and, where the hardware fuses multiply and
-/// add, any width of vectors.
+/// not thread-safe: use one for each thread that calls. A second call while one runs is an <see cref="InvalidOperationException"/>. Results are the same
+/// bits for any number of threads and, where the hardware fuses multiply and add, any width of vectors.
 /// </para>
 /// </remarks>
 public sealed class CircleLoss : IDisposable
 {
     private readonly LossEngine engine;
+    private CallGuard guard;
 
     /// <summary>Makes a loss; its workspace grows with the largest batch seen and is reused.</summary>
     /// <param name="options">The choices; checked here, once.</param>
@@ -90,12 +91,20 @@ public sealed class CircleLoss : IDisposable
         return Run(queries, references, self: false, queryGradient, referenceGradient, losses, terms);
     }
 
-    /// <summary>Returns the workspace's memory. Using the loss afterwards is an error.</summary>
-    public void Dispose() => engine.Dispose();
+    /// <summary>Returns the workspace's memory; a second time does nothing. Using the loss afterwards is an error.</summary>
+    /// <exception cref="InvalidOperationException">A call runs; nothing is returned.</exception>
+    public void Dispose()
+    {
+        if (guard.Dispose(this))
+        {
+            engine.Dispose();
+        }
+    }
 
     private LossResult Run(
         EmbeddingBatch queries, EmbeddingBatch references, bool self, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses, QueryTerms terms)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(terms, Options, queries.Count, references.Count, self);
         bool whole = Options.Scope == LossScope.Batch;

@@ -14,8 +14,9 @@ namespace ManagedCircle;
 /// of those that it sums is.
 /// </para>
 /// <para>
-/// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. Results are
-/// the same bits for any number of threads and, where the hardware fuses multiply and add, any width of vectors.
+/// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. A second
+/// call while one runs is an <see cref="InvalidOperationException"/>. Results are the same bits for any number of threads and, where the hardware fuses
+/// multiply and add, any width of vectors.
 /// </para>
 /// <para>
 /// A matrix of 8 MB or more is written past the caches, as whole cache lines: fastest, by a fifth and up to a half, where its rows are whole lines apart, a
@@ -25,6 +26,7 @@ namespace ManagedCircle;
 public sealed class CosineSimilarity : IDisposable
 {
     private readonly MatrixEngine engine;
+    private CallGuard guard;
 
     /// <summary>Makes an instance; its workspace grows with the largest call seen and is reused.</summary>
     /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
@@ -213,6 +215,7 @@ public sealed class CosineSimilarity : IDisposable
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
     public void UnitRows(ReadOnlySpan<float> rows, int dimension, Span<float> destination, int stride = 0)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
         ThrowIf.NotRoom(destination.Length, matrix.Count, dimension, matrix.Stride, nameof(destination));
         CallMemory memory = default;
@@ -232,6 +235,7 @@ public sealed class CosineSimilarity : IDisposable
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
     public void UnitRowsBackward(ReadOnlySpan<float> rows, int dimension, ReadOnlySpan<float> unitGradient, Span<float> gradient, int stride = 0)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         RowMatrix matrix = new(rows, dimension, stride, nameof(rows));
         ThrowIf.NotRoom(unitGradient.Length, matrix.Count, dimension, matrix.Stride, nameof(unitGradient));
         ThrowIf.NotRoom(gradient.Length, matrix.Count, dimension, matrix.Stride, nameof(gradient));
@@ -242,11 +246,19 @@ public sealed class CosineSimilarity : IDisposable
         engine.UnitRowsBackward(matrix, unitGradient, gradient);
     }
 
-    /// <summary>Returns the workspace's memory. Using the instance afterwards is an error.</summary>
-    public void Dispose() => engine.Dispose();
+    /// <summary>Returns the workspace's memory; a second time does nothing. Using the instance afterwards is an error.</summary>
+    /// <exception cref="InvalidOperationException">A call runs; nothing is returned.</exception>
+    public void Dispose()
+    {
+        if (guard.Dispose(this))
+        {
+            engine.Dispose();
+        }
+    }
 
     private void Forward(RowMatrix queries, RowMatrix references, bool self, bool normalize, Span<float> destination, int destinationStride)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         destinationStride = ThrowIf.NotStride(references.Count, destinationStride, nameof(destinationStride));
         ThrowIf.NotRoom(destination.Length, queries.Count, references.Count, destinationStride, nameof(destination));
         CallMemory memory = default;
@@ -265,6 +277,7 @@ public sealed class CosineSimilarity : IDisposable
         Span<float> queryGradient,
         Span<float> referenceGradient)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.NotRoom(queryGradient.Length, queries.Count, queries.Columns, queries.Stride, nameof(queryGradient), mayBeEmpty: true);
         ThrowIf.NotRoom(referenceGradient.Length, references.Count, references.Columns, references.Stride, nameof(referenceGradient), mayBeEmpty: true);
         CallMemory memory = default;
@@ -279,6 +292,7 @@ public sealed class CosineSimilarity : IDisposable
 
     private void Backward(RowMatrix rows, bool normalize, ReadOnlySpan<float> similarityGradient, int similarityStride, Span<float> gradient)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.NotRoom(gradient.Length, rows.Count, rows.Columns, rows.Stride, nameof(gradient));
         CallMemory memory = default;
         memory.Writes(gradient, nameof(gradient));

@@ -1,5 +1,6 @@
 using System.Security.Cryptography;
 using System.Text;
+using ManagedCircle.Engine;
 using static System.FormattableString;
 
 namespace ManagedCircle;
@@ -14,7 +15,8 @@ namespace ManagedCircle;
 /// </para>
 /// <para>
 /// Rows are stored as they are given, before any normalisation, and must be finite whatever <see cref="CircleLossOptions.CheckInputs"/> says. A call that
-/// fails leaves the memory as it was. The memory grows to its capacity as it fills, then nothing is allocated. An instance is not thread-safe.
+/// fails leaves the memory as it was. The memory grows to its capacity as it fills, then nothing is allocated. An instance is not thread-safe: a second
+/// call while one runs is an <see cref="InvalidOperationException"/>.
 /// </para>
 /// </remarks>
 public sealed class CrossBatchMemory
@@ -24,6 +26,7 @@ public sealed class CrossBatchMemory
     private float[] rows = [];
     private long[] labels = [];
     private int next;
+    private CallGuard guard;
 
     // What a batch overwrites, until its call has succeeded.
     private float[] replacedRows = [];
@@ -55,7 +58,14 @@ public sealed class CrossBatchMemory
     public int Count { get; private set; }
 
     /// <summary>The rows it holds, in the order of their slots: the next to leave is anywhere among them. Valid until the memory changes.</summary>
-    public EmbeddingBatch References => new(rows.AsSpan(0, Count * Dimension), labels.AsSpan(0, Count), Dimension);
+    public EmbeddingBatch References
+    {
+        get
+        {
+            using CallGuard.Call entered = guard.Enter(this);
+            return Stored;
+        }
+    }
 
     /// <summary>Stores rows; the oldest leave where there is no room.</summary>
     /// <param name="batch">The rows, at most <see cref="Capacity"/> of them.</param>
@@ -65,22 +75,16 @@ public sealed class CrossBatchMemory
     /// </exception>
     public void Enqueue(EmbeddingBatch batch, ReadOnlySpan<bool> mask = default)
     {
-        int count = Check(batch, mask);
-        EnsureRoom(Math.Min(Capacity, Count + count));
-        for (int row = 0; row < batch.Count; row++)
-        {
-            if (mask.IsEmpty || mask[row])
-            {
-                batch.Rows.Slice(row * batch.Stride, Dimension).CopyTo(rows.AsSpan(next * Dimension));
-                labels[next] = batch.Label(row);
-                Count = Math.Max(Count, next + 1);
-                next = (next + 1) % Capacity;
-            }
-        }
+        using CallGuard.Call entered = guard.Enter(this);
+        Store(batch, mask, Check(batch, mask));
     }
 
     /// <summary>Forgets all rows.</summary>
-    public void Clear() => (Count, next) = (0, 0);
+    public void Clear()
+    {
+        using CallGuard.Call entered = guard.Enter(this);
+        (Count, next) = (0, 0);
+    }
 
     /// <summary>Stores a batch, and computes its loss against all that is stored.</summary>
     /// <inheritdoc cref="ForwardBackward"/>
@@ -123,6 +127,7 @@ public sealed class CrossBatchMemory
     private LossResult Run(
         CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue, bool throughStored)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ArgumentNullException.ThrowIfNull(loss);
         bool whole = loss.Options.Scope == LossScope.Batch;
         ThrowIf.NotLength(terms.ExcludedReferences.Length, 0, nameof(terms.ExcludedReferences), "as no query meets its own copy in the memory");
@@ -132,7 +137,7 @@ public sealed class CrossBatchMemory
         Remember(stored);
         try
         {
-            Enqueue(batch, enqueue);
+            Store(batch, enqueue, stored);
             Span<float> ofReferences = Room(ref referenceGradient, throughStored ? Count * Dimension : 0);
             LossResult result = enqueue.IsEmpty
                 ? OfAll(loss, batch, gradient, ofReferences, losses, terms, first)
@@ -164,7 +169,7 @@ public sealed class CrossBatchMemory
             own[row] = (first + row) % Capacity;
         }
 
-        return loss.ForwardBackward(batch, References, gradient, ofReferences, losses, terms with { ExcludedReferences = own });
+        return loss.ForwardBackward(batch, Stored, gradient, ofReferences, losses, terms with { ExcludedReferences = own });
     }
 
     private LossResult OfSome(
@@ -193,7 +198,7 @@ public sealed class CrossBatchMemory
 
         LossResult result = loss.ForwardBackward(
             new EmbeddingBatch(some, labelsOfSome, Dimension),
-            References,
+            Stored,
             ofSome,
             ofReferences,
             lossOfSome,
@@ -232,12 +237,29 @@ public sealed class CrossBatchMemory
         }
     }
 
+    private EmbeddingBatch Stored => new(rows.AsSpan(0, Count * Dimension), labels.AsSpan(0, Count), Dimension);
+
     private int Check(EmbeddingBatch batch, ReadOnlySpan<bool> mask)
     {
         ThrowIf.NotLength(mask.Length, batch.Count, nameof(mask), "one per row", mayBeEmpty: true);
         int count = mask.IsEmpty ? batch.Count : mask.Count(true);
         ThrowIf.NotStorable(batch, mask, Dimension, count, Capacity);
         return count;
+    }
+
+    private void Store(EmbeddingBatch batch, ReadOnlySpan<bool> mask, int count)
+    {
+        EnsureRoom(Math.Min(Capacity, Count + count));
+        for (int row = 0; row < batch.Count; row++)
+        {
+            if (mask.IsEmpty || mask[row])
+            {
+                batch.Rows.Slice(row * batch.Stride, Dimension).CopyTo(rows.AsSpan(next * Dimension));
+                labels[next] = batch.Label(row);
+                Count = Math.Max(Count, next + 1);
+                next = (next + 1) % Capacity;
+            }
+        }
     }
 
     private void Remember(int count)
@@ -309,6 +331,7 @@ public sealed class CrossBatchMemory
     /// <exception cref="IOException">The stream cannot be written.</exception>
     public void Save(Stream stream)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ArgumentNullException.ThrowIfNull(stream);
         using SHA256 checksum = SHA256.Create();
         using (CryptoStream hashed = new(stream, checksum, CryptoStreamMode.Write, leaveOpen: true))

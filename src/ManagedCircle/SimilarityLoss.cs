@@ -13,13 +13,15 @@ namespace ManagedCircle;
 /// <para>
 /// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
 /// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite up to gamma 1e8. Memory grows with queryCount + referenceCount, and
-/// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe. Results are the same bits for any number of
-/// threads and, where the hardware fuses multiply and add, any width of vectors.
+/// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe: use one for each thread that calls. A second
+/// call while one runs is an <see cref="InvalidOperationException"/>. Results are the same bits for any number of threads and, where the hardware fuses
+/// multiply and add, any width of vectors.
 /// </para>
 /// </remarks>
 public sealed class SimilarityLoss : IDisposable
 {
     private readonly SimilarityLossEngine engine;
+    private CallGuard guard;
 
     /// <summary>Makes a loss; its workspace grows with the largest batch seen and is reused.</summary>
     /// <param name="options">The choices; checked here, once. <see cref="CircleLossOptions.Normalize"/> has no part.</param>
@@ -113,11 +115,19 @@ public sealed class SimilarityLoss : IDisposable
         }
     }
 
-    /// <summary>Returns the workspace's memory. Using the loss afterwards is an error.</summary>
-    public void Dispose() => engine.Dispose();
+    /// <summary>Returns the workspace's memory; a second time does nothing. Using the loss afterwards is an error.</summary>
+    /// <exception cref="InvalidOperationException">A call runs; nothing is returned.</exception>
+    public void Dispose()
+    {
+        if (guard.Dispose(this))
+        {
+            engine.Dispose();
+        }
+    }
 
     private LossResult Run(SimilarityBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, SimilarityDetails details)
     {
+        using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.AnyExcluded(terms, batch.Source);
         ThrowIf.NotTerms(terms, Options, batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
         ThrowIf.NotFinite(Options.CheckInputs, batch.Similarities, batch.ReferenceCount);

@@ -344,6 +344,16 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if an object that one call may use is in use, or disposed.</summary>
+    public static void NotFree(object owner, bool inCall, bool disposed)
+    {
+        ObjectDisposedException.ThrowIf(disposed, owner);
+        if (inCall)
+        {
+            throw new InvalidOperationException($"This {owner.GetType().Name} is in a call that has not ended: expected one call at a time. Make one for each thread.");
+        }
+    }
+
     /// <summary>Throws if a scheduler runs a worker whose number there is not.</summary>
     public static void UnknownWorker(IWorkScheduler scheduler, int worker, int workers)
     {
