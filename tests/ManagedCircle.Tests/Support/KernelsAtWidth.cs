@@ -71,6 +71,42 @@ internal abstract unsafe class KernelsAtWidth
     /// <inheritdoc cref="RowPacking.Unpack"/>
     public abstract void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination);
 
+    /// <summary><see cref="TileCopy.StreamRows"/>.</summary>
+    public abstract void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride);
+
+    /// <summary><see cref="LogSumExpTile.Accumulate"/> in the form that the terms have.</summary>
+    public abstract void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns);
+
+    /// <summary><see cref="PairGradientTile.Compute"/> in the form that the terms have.</summary>
+    public abstract void Gradient(bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination);
+
+    /// <summary><see cref="MixedPairs{TSimd}.Evaluate"/>: four rows each of positives, negatives, terms, exponents and slopes.</summary>
+    public abstract float[,,] Mixed(in TilePairs pairs, in PairTerms terms, int row, int column);
+
+    /// <inheritdoc cref="QueryFinish.LossesAndCoefficients"/>
+    public abstract void LossesAndCoefficients(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients);
+
+    /// <inheritdoc cref="PairCoefficients.Scale"/>
+    public abstract void Scale(in PairCoefficients coefficients, int count, in PairTerms terms, float factor, float* factors);
+
+    /// <summary><see cref="QueryFinish.AddSelfPairs"/> in the form that the terms have.</summary>
+    public abstract void AddSelfPairs(float* similarities, in PairTerms terms, in RunningSums sums, int count, float times);
+
+    /// <summary><see cref="QueryFinish.SelfSlopes"/> in the form that the terms have.</summary>
+    public abstract void SelfSlopes(float* similarities, in PairTerms terms, in PairCoefficients coefficients, int count, float times);
+
+    /// <inheritdoc cref="RunningSums.Merge"/>
+    public abstract void Merge(in RunningSums from, in RunningSums into, int count);
+
+    /// <inheritdoc cref="PairRow.Accumulate"/>
+    public abstract void AccumulateRow(float* similarities, int* kinds, int columns, in PairTerms terms, in RunningSums sums);
+
+    /// <inheritdoc cref="PairRow.Gradient"/>
+    public abstract void RowGradient(float* similarities, int* kinds, int columns, in PairTerms terms, in PairCoefficients coefficients, float* destination);
+
+    /// <inheritdoc cref="PairRow.KindsOfLabels"/>
+    public abstract void KindsOfLabels(int label, int* labels, int* takesPart, int columns, int* kinds);
+
     /// <summary>One operation over arrays of whole vectors.</summary>
     public abstract float[] Operate(string name, float[] x, float[] y, float[] z);
 
@@ -181,6 +217,154 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
 
     public override void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination) =>
         RowPacking.Unpack<TSimd>(packed, gradient, row, normalize, selfSlope, destination);
+
+    public override void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride) =>
+        TileCopy.StreamRows<TSimd>(source, sourceStride, rows, columns, destination, stride);
+
+    public override void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns) =>
+        InForm(terms, new AccumulateCode(bothEnds, pairs, terms, rows, columns));
+
+    private readonly struct AccumulateCode(bool bothEnds, TilePairs pairs, PairTerms terms, RunningSums rows, RunningSums columns) : IFormCode
+    {
+        public void Run<TForm>()
+            where TForm : struct, IPairForm
+        {
+            if (bothEnds)
+            {
+                LogSumExpTile.Accumulate<TSimd, BothEnds, TForm>(pairs, terms, rows, columns);
+            }
+            else
+            {
+                LogSumExpTile.Accumulate<TSimd, RowEnd, TForm>(pairs, terms, rows, columns);
+            }
+        }
+    }
+
+    public override void Gradient(bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination) =>
+        InForm(terms, new GradientCode(bothEnds, pairs, terms, rows, columns, destination));
+
+    private readonly struct GradientCode(bool bothEnds, TilePairs pairs, PairTerms terms, PairCoefficients rows, PairCoefficients columns, float* destination) : IFormCode
+    {
+        public void Run<TForm>()
+            where TForm : struct, IPairForm
+        {
+            if (bothEnds)
+            {
+                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, rows, columns, destination);
+            }
+            else
+            {
+                PairGradientTile.Compute<TSimd, RowEnd, TForm>(pairs, terms, rows, columns, destination);
+            }
+        }
+    }
+
+    public override float[,,] Mixed(in TilePairs pairs, in PairTerms terms, int row, int column)
+    {
+        float[,,] result = new float[5, 4, TSimd.Lanes];
+        fixed (float* memory = result)
+        {
+            InForm(terms, new MixedCode(pairs, terms, row, column, memory));
+        }
+
+        return result;
+    }
+
+    private readonly struct MixedCode(TilePairs pairs, PairTerms terms, int row, int column, float* result) : IFormCode
+    {
+        public void Run<TForm>()
+            where TForm : struct, IPairForm
+        {
+            MixedPairs<TSimd>.Evaluate<TForm>(pairs, terms, row, column, out MixedPairs<TSimd> mixed);
+            mixed.Positive.Store(result, TSimd.Lanes);
+            mixed.Negative.Store(result + (4 * TSimd.Lanes), TSimd.Lanes);
+            mixed.Term.Store(result + (8 * TSimd.Lanes), TSimd.Lanes);
+            mixed.Exponent.Store(result + (12 * TSimd.Lanes), TSimd.Lanes);
+            mixed.Slope.Store(result + (16 * TSimd.Lanes), TSimd.Lanes);
+        }
+    }
+
+    public override void LossesAndCoefficients(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients) =>
+        QueryFinish.LossesAndCoefficients<TSimd>(sums, count, joint, losses, coefficients);
+
+    public override void Scale(in PairCoefficients coefficients, int count, in PairTerms terms, float factor, float* factors) =>
+        PairCoefficients.Scale<TSimd>(coefficients, count, terms, factor, factors);
+
+    public override void AddSelfPairs(float* similarities, in PairTerms terms, in RunningSums sums, int count, float times) =>
+        InForm(terms, new AddSelfPairsCode(similarities, terms, sums, count, times));
+
+    private readonly struct AddSelfPairsCode(float* similarities, PairTerms terms, RunningSums sums, int count, float times) : IFormCode
+    {
+        public void Run<TForm>()
+            where TForm : struct, IPairForm => QueryFinish.AddSelfPairs<TSimd, TForm>(similarities, terms, sums, count, times);
+    }
+
+    public override void SelfSlopes(float* similarities, in PairTerms terms, in PairCoefficients coefficients, int count, float times) =>
+        InForm(terms, new SelfSlopesCode(similarities, terms, coefficients, count, times));
+
+    private readonly struct SelfSlopesCode(float* similarities, PairTerms terms, PairCoefficients coefficients, int count, float times) : IFormCode
+    {
+        public void Run<TForm>()
+            where TForm : struct, IPairForm => QueryFinish.SelfSlopes<TSimd, TForm>(similarities, terms, coefficients, count, times);
+    }
+
+    public override void Merge(in RunningSums from, in RunningSums into, int count) => RunningSums.Merge<TSimd>(from, into, count);
+
+    public override void AccumulateRow(float* similarities, int* kinds, int columns, in PairTerms terms, in RunningSums sums) =>
+        PairRow.Accumulate<TSimd>(similarities, kinds, columns, terms, sums);
+
+    public override void RowGradient(float* similarities, int* kinds, int columns, in PairTerms terms, in PairCoefficients coefficients, float* destination)
+    {
+        if (terms.Attached)
+        {
+            PairRow.Gradient<TSimd, Yes>(similarities, kinds, columns, terms, coefficients, destination);
+        }
+        else
+        {
+            PairRow.Gradient<TSimd, No>(similarities, kinds, columns, terms, coefficients, destination);
+        }
+    }
+
+    public override void KindsOfLabels(int label, int* labels, int* takesPart, int columns, int* kinds) =>
+        PairRow.KindsOfLabels<TSimd>(label, labels, takesPart, columns, kinds);
+
+    private interface IFormCode
+    {
+        void Run<TForm>()
+            where TForm : struct, IPairForm;
+    }
+
+    private static void InForm<TCode>(in PairTerms terms, TCode code)
+        where TCode : struct, IFormCode
+    {
+        switch (terms.Clamps, terms.Narrow, terms.Attached)
+        {
+            case (false, false, false):
+                code.Run<PairForm<No, No, No>>();
+                break;
+            case (false, false, true):
+                code.Run<PairForm<No, No, Yes>>();
+                break;
+            case (false, true, false):
+                code.Run<PairForm<No, Yes, No>>();
+                break;
+            case (false, true, true):
+                code.Run<PairForm<No, Yes, Yes>>();
+                break;
+            case (true, false, false):
+                code.Run<PairForm<Yes, No, No>>();
+                break;
+            case (true, false, true):
+                code.Run<PairForm<Yes, No, Yes>>();
+                break;
+            case (true, true, false):
+                code.Run<PairForm<Yes, Yes, No>>();
+                break;
+            default:
+                code.Run<PairForm<Yes, Yes, Yes>>();
+                break;
+        }
+    }
 
     public override float[] Operate(string name, float[] x, float[] y, float[] z)
     {

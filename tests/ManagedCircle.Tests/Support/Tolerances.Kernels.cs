@@ -57,6 +57,42 @@ public static partial class Tolerances
     public static double ParabolaDifference(double largest, double h) => SameInDouble(largest) / h;
 
     /// <summary>
+    /// e^logit of a given similarity, relative. The weight is off by the rounding of O and its own; s - D by those of gamma, D, the product and the sum;
+    /// their product rounds once: seven, each of at most |s| + |O| times |s| + |D| times gamma. 2^fraction follows.
+    /// </summary>
+    public static double TermInFloat(CircleLossOptions options, double similarity)
+    {
+        (double optimum, double margin) = LargestConstants(options);
+        double weight = options.Weighting == PairWeighting.Constant ? 1 : Math.Abs(similarity) + optimum;
+        return (7 * FloatRounding * options.Gamma * weight * (Math.Abs(similarity) + margin)) + PowerOfFraction;
+    }
+
+    /// <summary>
+    /// A running sum of a tile, relative to its positive terms: a row's is 16 chains of a 16th of the columns, a column's takes four rows at a time, here of
+    /// two passes; and eight stands for what adds up lanes. Rescaling is exact.
+    /// </summary>
+    public static double RunningSumInFloat(int columns, int rows) => FloatRounding * ((columns / 16.0) + (rows / 2.0) + 8);
+
+    /// <summary>
+    /// dL/ds of a pair, of which <paramref name="share"/> = c e^logit is given: the term is off as above, six products and sums follow, and the slope, of
+    /// magnitude 2 |s| + |O| + |D|, is off by six roundings of that.
+    /// </summary>
+    public static double PairGradientInFloat(CircleLossOptions options, double similarity, double share)
+    {
+        (double optimum, double margin) = LargestConstants(options);
+        return (share * (TermInFloat(options, similarity) + (12 * FloatRounding)) * ((2 * Math.Abs(similarity)) + optimum + margin)) + VanishingProductInFloat;
+    }
+
+    /// <summary>
+    /// A query's loss and its coefficients, relative, from exact sums: the fractions of two logarithms and their sum are off in z, then 2^fraction, the
+    /// logarithm of 1 + t, which near 1 is off by 2e-7 of its value, and eight roundings.
+    /// </summary>
+    public static readonly double QueryLossInFloat = (Math.Log(2) * 2 * Base2Fraction) + PowerOfFraction + 2e-7 + (8 * FloatRounding);
+
+    private static (double Optimum, double Margin) LargestConstants(CircleLossOptions options) =>
+        (Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum)), Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin)));
+
+    /// <summary>
     /// A coordinate of a unit row, relative: a sum of positive squares is off by at most its additions in one lane and 6 after, the root halves that; then
     /// the root, its inverse and the product are rounded.
     /// </summary>
