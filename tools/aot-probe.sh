@@ -4,6 +4,8 @@
 # library's multiply-add and with one that must be fused. Needs gcc and jq.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs gcc jq
 . tools/report.sh
 
 # The best of ten starts.

@@ -4,6 +4,8 @@
 # Arguments go to the test program: tools/arm64.sh -class "*SameBits*"
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs qemu-aarch64-static:qemu-user-static aarch64-linux-gnu-gcc:gcc-aarch64-linux-gnu apt-get:apt dpkg jq
 . tools/report.sh
 out=$PWD/artifacts/arm64
 

@@ -8,7 +8,9 @@ case "$*" in
   '' | --quick | --scaling) mode=$* ;;
   *) echo "usage: tools/bench.sh [--quick | --scaling]" >&2; exit 2 ;;
 esac
-[ "$(uname -s -m)" = "Linux x86_64" ] || { echo "the peers' process memory and libraries are Linux x64's: nothing to measure here" >&2; exit 1; }
+. tools/needs.sh
+needs git
+[ "$(uname -m)" = x86_64 ] || { echo "bench.sh needs x64: the peers' libraries are for nothing else" >&2; exit 1; }
 
 project=bench/ManagedCircle.Benchmarks.Peers
 dotnet build -c Release -v quiet "$project" || exit 1

@@ -3,8 +3,11 @@
 # The mcircle.dll to run is the first argument, or the one that `dotnet build -c Release` made.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")"
+. ./needs.sh
+needs python3
 mcircle=${1:-ManagedCircle.Cli/bin/Release/net10.0/mcircle.dll}
 python=${PYTHON:-/usr/bin/python3}
+"$python" -c 'import numpy' 2>/dev/null || { echo "check-port.sh needs NumPy: apt-get install python3-numpy" >&2; exit 1; }
 
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT

@@ -3,6 +3,8 @@
 # JSON for each. Needs a build (dotnet build -c Release), AVX2 and jq. Arguments go to the test program: tools/isa-matrix.sh -class "*SameBits*"
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs jq
 . tools/report.sh
 tests=tests/ManagedCircle.Tests/bin/Release/net10.0/ManagedCircle.Tests
 probe=tools/ManagedCircle.AotProbe/bin/Release/net10.0/ManagedCircle.AotProbe

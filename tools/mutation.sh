@@ -4,6 +4,8 @@
 # Works on a copy of the sources; leaves a report with the survivors in artifacts/mutation. Fails below the score that tools/mutation.PART.json asks for.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs git jq
 parts=("$@")
 [ $# -gt 0 ] || parts=($(sed -E 's|.*mutation\.(.*)\.json|\1|' <<<"$(printf '%s\n' tools/mutation.*.json)"))
 reports=$PWD/artifacts/mutation

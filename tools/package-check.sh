@@ -3,6 +3,8 @@
 # installed tool. Everything else happens in a scratch folder with a package cache of its own.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs git unzip
 root=$PWD packages=$PWD/artifacts/packages scratch=$(mktemp -d)
 trap 'rm -rf "$scratch"' EXIT
 fail() { echo "package check: $*" >&2; exit 1; }

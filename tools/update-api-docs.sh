@@ -3,6 +3,8 @@
 # Roslynator writes a page for each member, or one for each type without parameters and errors; here the members of a type join it on one page.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs perl
 export LC_ALL=C
 libraries=(ManagedCircle ManagedCircle.Reference)
 work=$(mktemp -d)

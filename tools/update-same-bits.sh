@@ -3,6 +3,8 @@
 # tests then tell whether every width gives them, and whether they are near the reference. Needs a machine with AVX2.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs
 probe=tools/ManagedCircle.AotProbe
 dotnet build -c Release "$probe" | grep -E ' error |Elapsed'
 

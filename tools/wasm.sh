@@ -3,6 +3,8 @@
 # Prints a line of JSON with the bytes of the page. Needs chromium, node, npm and jq.
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
+. tools/needs.sh
+needs chromium node:nodejs npm jq
 . tools/report.sh
 out=artifacts/wasm
 

@@ -20,7 +20,7 @@ public sealed partial class LinkTests
     [Theory]
     [MemberData(nameof(Pages))]
     public void Every_link_of_a_page_leads_to_a_file_and_a_heading_that_exist(string page) =>
-        Assert.Empty(LinksOf(RepositoryFiles.Read(page)).Where(target => !Exists(page, target)));
+        Assert.DoesNotContain(LinksOf(RepositoryFiles.Read(page)), target => !Exists(page, target));
 
     [Fact]
     public void A_readme_of_a_package_links_to_nothing_beside_it() =>
