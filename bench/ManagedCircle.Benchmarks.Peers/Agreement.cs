@@ -26,7 +26,7 @@ internal static class Agreement
     {
         using CosineSimilarity own = new();
         float[] expected = new float[problem.N * problem.N];
-        own.InnerProducts(problem.Rows, problem.Rows, problem.D, expected);
+        own.InnerProducts(new(problem.Rows, problem.D), new(problem.Rows, problem.D), expected);
         Near("product", expected, product, ProductTolerance);
     }
 

@@ -54,11 +54,11 @@ internal sealed class OwnProduct(Problem problem, bool self, int threads) : IPee
     {
         if (self)
         {
-            similarity.InnerProducts(problem.Rows, problem.D, product);
+            similarity.InnerProducts(new(problem.Rows, problem.D), product);
         }
         else
         {
-            similarity.InnerProducts(problem.Rows, right, problem.D, product);
+            similarity.InnerProducts(new(problem.Rows, problem.D), new(right, problem.D), product);
         }
 
         return 0;

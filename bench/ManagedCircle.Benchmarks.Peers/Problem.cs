@@ -15,7 +15,7 @@ internal sealed class Problem
 
         using CosineSimilarity similarity = new();
         float[] unitRows = new float[n * d];
-        similarity.UnitRows(Rows, d, unitRows);
+        similarity.UnitRows(new(Rows, d), unitRows);
         Rows = unitRows;
         Labels = [.. Enumerable.Range(0, n).Select(static i => i / 8)];
     }

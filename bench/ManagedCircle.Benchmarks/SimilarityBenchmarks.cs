@@ -27,10 +27,10 @@ public class SimilarityBenchmarks : ICounted
     public void CleanUp() => similarity.Dispose();
 
     [Benchmark]
-    public void Product() => similarity.InnerProducts(left, right, Size.D, matrix);
+    public void Product() => similarity.InnerProducts(new(left, Size.D), new(right, Size.D), matrix);
 
     [Benchmark]
-    public void SelfProduct() => similarity.InnerProducts(left, Size.D, matrix);
+    public void SelfProduct() => similarity.InnerProducts(new(left, Size.D), matrix);
 
     public double Flops(string benchmark) => (benchmark == nameof(Product) ? 2.0 : 1.0) * Size.N * Size.N * Size.D;
 

@@ -34,7 +34,7 @@ public sealed class CircleLoss : IDisposable
     public CircleLoss(CircleLossOptions options, ExecutionOptions? execution = null)
     {
         Options = ThrowIf.Invalid(options);
-        engine = LossEngine.Create(options, ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+        engine = LossEngine.Create(options, ThrowIf.Invalid(execution));
     }
 
     /// <summary>The choices this loss was made with.</summary>

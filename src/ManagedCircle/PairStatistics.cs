@@ -20,12 +20,14 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     /// <summary>Summarises the pairs of a batch against itself.</summary>
     /// <param name="options">The choices of the loss.</param>
     /// <param name="batch">The rows, each a query and a reference.</param>
+    /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
     /// <exception cref="ArgumentException">An option is out of its range, or a row holds NaN or infinity.</exception>
-    /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
-    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch)
+    /// <remarks>A call allocates memory that grows with the number of rows, and returns it before it ends.</remarks>
+    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch, ExecutionOptions? execution = null)
     {
+        ExecutionOptions valid = ThrowIf.Invalid(execution);
         ThrowIf.NotFinite(ThrowIf.Invalid(options), batch, "rows");
-        return PairTally.Of(options, batch, batch, self: true, default);
+        return PairTally.Of(options, batch, batch, self: true, default, valid);
     }
 
     /// <summary>Summarises the pairs of queries and references.</summary>
@@ -33,16 +35,22 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     /// <param name="queries">The queries.</param>
     /// <param name="references">What they are compared with.</param>
     /// <param name="excludedReferences">As <see cref="QueryTerms.ExcludedReferences"/>.</param>
+    /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
     /// <exception cref="ArgumentException">An option is out of its range, a shape does not match, or a row holds NaN or infinity.</exception>
-    /// <remarks>Memory grows with the number of rows, and is returned before the call ends.</remarks>
+    /// <remarks>A call allocates memory that grows with the number of rows, and returns it before it ends.</remarks>
     public static PairStatistics Of(
-        CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, ReadOnlySpan<int> excludedReferences = default)
+        CircleLossOptions options,
+        EmbeddingBatch queries,
+        EmbeddingBatch references,
+        ReadOnlySpan<int> excludedReferences = default,
+        ExecutionOptions? execution = null)
     {
+        ExecutionOptions valid = ThrowIf.Invalid(execution);
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);
         ThrowIf.NotFinite(options, queries, nameof(queries));
         ThrowIf.NotFinite(options, references, nameof(references));
-        return PairTally.Of(options, queries, references, self: false, excludedReferences);
+        return PairTally.Of(options, queries, references, self: false, excludedReferences, valid);
     }
 
     /// <summary>Summarises the pairs of similarities.</summary>

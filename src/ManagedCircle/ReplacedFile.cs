@@ -1,4 +1,5 @@
 using System.Security.Cryptography;
+using static System.FormattableString;
 
 namespace ManagedCircle;
 
@@ -26,14 +27,14 @@ internal sealed class ReplacedFile : IDisposable
     {
         if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))
         {
-            throw new IOException($"{path} is a directory: expected the name of a file.");
+            throw new IOException(Invariant($"{path} is a directory: expected the name of a file."));
         }
 
         UnixFileMode? mode = ModeOfRegularFile(path);
         Target = RealPath(path);
         string name = Path.GetFileName(Target);
         string directory = Path.GetDirectoryName(Target)!;
-        TemporaryPath = Path.Combine(directory, $"{name[..Math.Min(name.Length, MostLettersOfName)]}.{RandomNumberGenerator.GetHexString(32, lowercase: true)}.tmp");
+        TemporaryPath = Path.Combine(directory, Invariant($"{name[..Math.Min(name.Length, MostLettersOfName)]}.{RandomNumberGenerator.GetHexString(32, lowercase: true)}.tmp"));
 
         // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
         FileStreamOptions options = new()
@@ -107,7 +108,7 @@ internal sealed class ReplacedFile : IDisposable
         FileInfo file = new(here);
         return file.LinkTarget is not string target ? here
             : links < MostLinks ? RealPath(Path.TrimEndingDirectorySeparator(Path.GetFullPath(target, Path.GetDirectoryName(here)!)), links + 1)
-            : throw new IOException($"{full} is a link with too many links behind it.");
+            : throw new IOException(Invariant($"{full} is a link with too many links behind it."));
     }
 
     /// <summary>The modes of a file, or null where there is none yet, or on a system without modes.</summary>
@@ -118,7 +119,7 @@ internal sealed class ReplacedFile : IDisposable
             // For reading too, as a pipe that nobody reads would keep one that only writes waiting.
             using FileStream file = new(path, FileMode.Open, FileAccess.ReadWrite, FileShare.ReadWrite | FileShare.Delete, bufferSize: 0);
             return IsRegular(file) ? OperatingSystem.IsWindows() ? null : File.GetUnixFileMode(file.SafeFileHandle)
-                : throw new IOException($"{path} is a device or a pipe: expected a file.");
+                : throw new IOException(Invariant($"{path} is a device or a pipe: expected a file."));
         }
         catch (FileNotFoundException)
         {

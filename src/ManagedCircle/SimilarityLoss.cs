@@ -31,7 +31,7 @@ public sealed class SimilarityLoss : IDisposable
     public SimilarityLoss(CircleLossOptions options, ExecutionOptions? execution = null)
     {
         Options = ThrowIf.Invalid(options);
-        engine = SimilarityLossEngine.Create(options, ThrowIf.Invalid(execution ?? ExecutionOptions.Default));
+        engine = SimilarityLossEngine.Create(options, ThrowIf.Invalid(execution));
     }
 
     /// <summary>The choices this loss was made with.</summary>

@@ -116,9 +116,10 @@ internal static class ThrowIf
         }
     }
 
-    /// <summary>Returns the options, or throws if one is out of its range.</summary>
-    public static ExecutionOptions Invalid(ExecutionOptions execution)
+    /// <summary>Returns the options, the default for none, or throws if one is out of its range.</summary>
+    public static ExecutionOptions Invalid(ExecutionOptions? execution)
     {
+        execution ??= ExecutionOptions.Default;
         if (execution.Threads is < 1 or > 4096)
         {
             throw Argument($"Threads is {execution.Threads}: expected 1 to 4096.", nameof(execution));
@@ -130,13 +131,10 @@ internal static class ThrowIf
     }
 
     /// <summary>Throws if two batches have unlike dimensions.</summary>
-    public static void Unlike(EmbeddingBatch queries, EmbeddingBatch references)
-    {
-        if (queries.Dimension != references.Dimension && queries.Count > 0 && references.Count > 0)
-        {
-            throw Argument($"references has dimension {references.Dimension}: expected {queries.Dimension}, as queries has.", nameof(references));
-        }
-    }
+    public static void Unlike(EmbeddingBatch queries, EmbeddingBatch references) => Unlike(queries.Count, queries.Dimension, references.Count, references.Dimension);
+
+    /// <summary>Throws if two matrices have rows of unlike dimensions.</summary>
+    public static void Unlike(RowMatrix queries, RowMatrix references) => Unlike(queries.Count, queries.Dimension, references.Count, references.Dimension);
 
     /// <summary>Throws if a gradient does not have room for its rows.</summary>
     public static void NotExtent(ReadOnlySpan<float> gradient, EmbeddingBatch batch, string name, bool mayBeEmpty = false)
@@ -378,6 +376,14 @@ internal static class ThrowIf
     public static InvalidOperationException WorkersMissing(IWorkScheduler scheduler, int ended, int workers) =>
         new(Invariant($"The scheduler {scheduler.GetType().Name} returned when {ended} of {workers} workers had ended: ")
             + Invariant($"expected it to run the numbers from 0 to {workers - 1}, each once, and to wait until all have returned."));
+
+    private static void Unlike(int queryCount, int queryDimension, int referenceCount, int referenceDimension)
+    {
+        if (queryDimension != referenceDimension && queryCount > 0 && referenceCount > 0)
+        {
+            throw Argument($"references has dimension {referenceDimension}: expected {queryDimension}, as queries has.", "references");
+        }
+    }
 
     // Numbers read the same in every culture.
     private static ArgumentException Argument(FormattableString message, string? name) => new(Invariant(message), name);

@@ -95,10 +95,10 @@ public sealed class CallMemoryTests
         Range[] two = [new("destination", 6, Written: true), new("queries", 8), new("references", 12)];
         Range[] self = [new("destination", 9, Written: true), new("rows", 12)];
 
-        AssertEveryPair(two, memory => similarity.Matrix(memory[1].Span, memory[2].Span, 4, memory[0].Span));
-        AssertEveryPair(two, memory => similarity.InnerProducts(memory[1].Span, memory[2].Span, 4, memory[0].Span));
-        AssertEveryPair(self, memory => similarity.Matrix(memory[1].Span, 4, memory[0].Span));
-        AssertEveryPair(self, memory => similarity.InnerProducts(memory[1].Span, 4, memory[0].Span));
+        AssertEveryPair(two, memory => similarity.Matrix(new(memory[1].Span, 4), new(memory[2].Span, 4), memory[0].Span));
+        AssertEveryPair(two, memory => similarity.InnerProducts(new(memory[1].Span, 4), new(memory[2].Span, 4), memory[0].Span));
+        AssertEveryPair(self, memory => similarity.Matrix(new(memory[1].Span, 4), memory[0].Span));
+        AssertEveryPair(self, memory => similarity.InnerProducts(new(memory[1].Span, 4), memory[0].Span));
     }
 
     [Fact]
@@ -111,10 +111,10 @@ public sealed class CallMemoryTests
         ];
         Range[] self = [new("gradient", 12, Written: true), new("rows", 12), new("similarityGradient", 9)];
 
-        AssertEveryPair(two, memory => similarity.MatrixBackward(memory[2].Span, memory[3].Span, 4, memory[4].Span, memory[0].Span, memory[1].Span));
-        AssertEveryPair(two, memory => similarity.InnerProductsBackward(memory[2].Span, memory[3].Span, 4, memory[4].Span, memory[0].Span, memory[1].Span));
-        AssertEveryPair(self, memory => similarity.MatrixBackward(memory[1].Span, 4, memory[2].Span, memory[0].Span));
-        AssertEveryPair(self, memory => similarity.InnerProductsBackward(memory[1].Span, 4, memory[2].Span, memory[0].Span));
+        AssertEveryPair(two, memory => similarity.MatrixBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
+        AssertEveryPair(two, memory => similarity.InnerProductsBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
+        AssertEveryPair(self, memory => similarity.MatrixBackward(new(memory[1].Span, 4), memory[2].Span, memory[0].Span));
+        AssertEveryPair(self, memory => similarity.InnerProductsBackward(new(memory[1].Span, 4), memory[2].Span, memory[0].Span));
     }
 
     [Fact]
@@ -122,10 +122,10 @@ public sealed class CallMemoryTests
     {
         using CosineSimilarity similarity = new();
 
-        AssertEveryPair([new("destination", 12, Written: true), new("rows", 12)], memory => similarity.UnitRows(memory[1].Span, 4, memory[0].Span));
+        AssertEveryPair([new("destination", 12, Written: true), new("rows", 12)], memory => similarity.UnitRows(new(memory[1].Span, 4), memory[0].Span));
         AssertEveryPair(
             [new("gradient", 12, Written: true), new("rows", 12), new("unitGradient", 12)],
-            memory => similarity.UnitRowsBackward(memory[1].Span, 4, memory[2].Span, memory[0].Span));
+            memory => similarity.UnitRowsBackward(new(memory[1].Span, 4), memory[2].Span, memory[0].Span));
     }
 
     private static void AssertEveryPair(Range[] ranges, Action<Memory<float>[]> call, Func<string, string, string>? names = null)

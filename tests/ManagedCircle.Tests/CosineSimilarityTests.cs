@@ -83,11 +83,11 @@ public sealed class CosineSimilarityTests
                 Array.Fill(memory, byte.MaxValue);
                 if (self)
                 {
-                    similarity.InnerProducts(problem.Queries, dimension, Matrix(memory, start), destinationStride: stride);
+                    similarity.InnerProducts(new(problem.Queries, dimension), Matrix(memory, start), destinationStride: stride);
                 }
                 else
                 {
-                    similarity.InnerProducts(problem.Queries, right, dimension, Matrix(memory, start), destinationStride: stride);
+                    similarity.InnerProducts(new(problem.Queries, dimension), new(right, dimension), Matrix(memory, start), destinationStride: stride);
                 }
 
                 Assert.True(expected.AsSpan().SequenceEqual(memory), $"{width.Data}, from {start} bytes on");
@@ -118,11 +118,11 @@ public sealed class CosineSimilarityTests
                 ReadOnlySpan<float> rows = problem.Queries;
                 if (normalize)
                 {
-                    similarity.Matrix(rows, rows, dimension, two, problem.QueryStride, problem.QueryStride);
+                    similarity.Matrix(problem.QueryRows, new(rows, dimension, problem.QueryStride), two);
                 }
                 else
                 {
-                    similarity.InnerProducts(rows, rows, dimension, two, problem.QueryStride, problem.QueryStride);
+                    similarity.InnerProducts(problem.QueryRows, new(rows, dimension, problem.QueryStride), two);
                 }
 
                 Assert.Equal(two, self);
@@ -189,16 +189,16 @@ public sealed class CosineSimilarityTests
 
         void Call()
         {
-            similarity.Matrix(rows, 70, square);
-            similarity.Matrix(rows, others, 70, square);
-            similarity.InnerProducts(rows, 70, square);
-            similarity.InnerProducts(rows, others, 70, square);
-            similarity.MatrixBackward(rows, 70, square, gradient);
-            similarity.MatrixBackward(rows, others, 70, square, gradient, otherGradient);
-            similarity.InnerProductsBackward(rows, 70, square, gradient);
-            similarity.InnerProductsBackward(rows, others, 70, square, gradient, otherGradient);
-            similarity.UnitRows(rows, 70, gradient);
-            similarity.UnitRowsBackward(rows, 70, otherGradient, gradient);
+            similarity.Matrix(new(rows, 70), square);
+            similarity.Matrix(new(rows, 70), new(others, 70), square);
+            similarity.InnerProducts(new(rows, 70), square);
+            similarity.InnerProducts(new(rows, 70), new(others, 70), square);
+            similarity.MatrixBackward(new(rows, 70), square, gradient);
+            similarity.MatrixBackward(new(rows, 70), new(others, 70), square, gradient, otherGradient);
+            similarity.InnerProductsBackward(new(rows, 70), square, gradient);
+            similarity.InnerProductsBackward(new(rows, 70), new(others, 70), square, gradient, otherGradient);
+            similarity.UnitRows(new(rows, 70), gradient);
+            similarity.UnitRowsBackward(new(rows, 70), otherGradient, gradient);
         }
     }
 
@@ -208,9 +208,9 @@ public sealed class CosineSimilarityTests
         float[] rows = [3, 4, 0, 0, 0, -2], matrix = new float[9], gradient = [9, 9, 9, 9, 9, 9], unit = new float[6];
         using CosineSimilarity similarity = new();
 
-        similarity.Matrix(rows, 2, matrix);
-        similarity.MatrixBackward(rows, 2, [1, 1, 1, 1, 1, 1, 1, 1, 1], gradient);
-        similarity.UnitRows(rows, 2, unit);
+        similarity.Matrix(new(rows, 2), matrix);
+        similarity.MatrixBackward(new(rows, 2), [1, 1, 1, 1, 1, 1, 1, 1, 1], gradient);
+        similarity.UnitRows(new(rows, 2), unit);
 
         Assert.Equal([0f, 0, 0, 0, 0], [matrix[1], matrix[3], matrix[4], matrix[5], matrix[7]]);
         Assert.Equal([0f, 0f], gradient[2..4]);
@@ -224,7 +224,7 @@ public sealed class CosineSimilarityTests
         float[] cosines = new float[9];
         using CosineSimilarity similarity = new();
 
-        similarity.Matrix(rows, 2, cosines);
+        similarity.Matrix(new(rows, 2), cosines);
 
         float diagonal = (float)(2e-30 / 1e-12), half = (float)Math.Sqrt(0.5);
         float[] expected = [1, 0, half, 0, diagonal * diagonal, diagonal * half, half, diagonal * half, 1];
@@ -263,8 +263,8 @@ public sealed class CosineSimilarityTests
         (float[] queryGradient, float[] referenceGradient) = problem.Backward(similarity, normalize: true);
         float[] alone = new float[queryGradient.Length], otherAlone = new float[referenceGradient.Length];
 
-        similarity.MatrixBackward(problem.Queries, problem.References, 10, problem.MatrixGradient, alone, []);
-        similarity.MatrixBackward(problem.Queries, problem.References, 10, problem.MatrixGradient, [], otherAlone);
+        similarity.MatrixBackward(new(problem.Queries, 10), new(problem.References, 10), problem.MatrixGradient, alone, []);
+        similarity.MatrixBackward(new(problem.Queries, 10), new(problem.References, 10), problem.MatrixGradient, [], otherAlone);
 
         Assert.Equal(queryGradient, alone);
         Assert.Equal(referenceGradient, otherAlone);
@@ -275,20 +275,22 @@ public sealed class CosineSimilarityTests
     {
         using CosineSimilarity similarity = new();
         float[] rows = new float[12], small = new float[3], room = new float[100];
-        AssertRefused("dimension is 0: expected at least 1", () => similarity.Matrix(rows, 0, room));
-        AssertRefused("queries holds 12 numbers: expected whole rows of dimension 5, 5 apart", () => similarity.Matrix(rows, small, 5, room));
-        AssertRefused("references holds 3 numbers: expected whole rows of dimension 4, 4 apart", () => similarity.InnerProducts(rows, small, 4, room));
-        AssertRefused("rows holds 12 numbers: expected whole rows of dimension 4, 5 apart", () => similarity.Matrix(rows, 4, room, stride: 5));
-        AssertRefused("stride is 3: expected at least the 4", () => similarity.Matrix(rows, 4, room, stride: 3));
-        AssertRefused("destinationStride is 2: expected at least the 3", () => similarity.Matrix(rows, 4, room, destinationStride: 2));
-        AssertRefused("destination holds 3 numbers: expected at least 9 for 3 rows of 3, 3 apart", () => similarity.Matrix(rows, 4, small));
-        AssertRefused("destination holds 3 numbers: expected at least 12", () => similarity.UnitRows(rows, 4, small));
-        AssertRefused("similarityGradient holds 3 numbers: expected at least 9", () => similarity.MatrixBackward(rows, 4, small, room));
-        AssertRefused("queryGradient holds 3 numbers: expected at least 12", () => similarity.MatrixBackward(rows, [.. rows], 4, room, small, []));
-        AssertRefused("referenceGradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(rows, [.. rows], 4, room, [], small));
-        AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(rows, 4, room, small));
-        AssertRefused("unitGradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(rows, 4, small, room));
-        AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(rows, 4, rows, small));
+        AssertRefused("dimension is 0: expected at least 1", () => similarity.Matrix(new(rows, 0), room));
+        AssertRefused("rows holds 12 numbers: expected whole rows of dimension 5, 5 apart", () => similarity.Matrix(new(rows, 5), new(small, 3), room));
+        AssertRefused("rows holds 3 numbers: expected whole rows of dimension 4, 4 apart", () => similarity.InnerProducts(new(rows, 4), new(small, 4), room));
+        AssertRefused("rows holds 12 numbers: expected whole rows of dimension 4, 5 apart", () => similarity.Matrix(new(rows, 4, stride: 5), room));
+        AssertRefused("references has dimension 3: expected 4, as queries has", () => similarity.Matrix(new(rows, 4), new(small, 3), room));
+        AssertRefused("references has dimension 3: expected 4, as queries has", () => similarity.InnerProductsBackward(new(rows, 4), new(small, 3), room, [], []));
+        AssertRefused("stride is 3: expected at least the 4", () => similarity.Matrix(new(rows, 4, stride: 3), room));
+        AssertRefused("destinationStride is 2: expected at least the 3", () => similarity.Matrix(new(rows, 4), room, destinationStride: 2));
+        AssertRefused("destination holds 3 numbers: expected at least 9 for 3 rows of 3, 3 apart", () => similarity.Matrix(new(rows, 4), small));
+        AssertRefused("destination holds 3 numbers: expected at least 12", () => similarity.UnitRows(new(rows, 4), small));
+        AssertRefused("similarityGradient holds 3 numbers: expected at least 9", () => similarity.MatrixBackward(new(rows, 4), small, room));
+        AssertRefused("queryGradient holds 3 numbers: expected at least 12", () => similarity.MatrixBackward(new(rows, 4), new([.. rows], 4), room, small, []));
+        AssertRefused("referenceGradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(new(rows, 4), new([.. rows], 4), room, [], small));
+        AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(new(rows, 4), room, small));
+        AssertRefused("unitGradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(new(rows, 4), small, room));
+        AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(new(rows, 4), rows, small));
     }
 
     [Fact]
@@ -296,16 +298,16 @@ public sealed class CosineSimilarityTests
     {
         using CosineSimilarity similarity = new();
         float[] rows = new float[12], others = new float[12], room = new float[100];
-        AssertRefused("destination and rows overlap", () => similarity.Matrix(room.AsSpan(8, 12), 4, room));
-        AssertRefused("destination and queries overlap", () => similarity.Matrix(room.AsSpan(8, 12), rows, 4, room));
-        AssertRefused("destination and references overlap", () => similarity.InnerProducts(rows, room.AsSpan(8, 12), 4, room));
-        AssertRefused("destination and rows overlap", () => similarity.UnitRows(rows, 4, rows));
-        AssertRefused("gradient and rows overlap", () => similarity.MatrixBackward(rows, 4, room, rows));
-        AssertRefused("gradient and similarityGradient overlap", () => similarity.MatrixBackward(rows, 4, room, room));
-        AssertRefused("queryGradient and references overlap", () => similarity.MatrixBackward(rows, others, 4, room, others, []));
-        AssertRefused("referenceGradient and similarityGradient overlap", () => similarity.MatrixBackward(rows, others, 4, room, [], room));
-        AssertRefused("queryGradient and referenceGradient overlap", () => similarity.MatrixBackward(rows, others, 4, new float[9], room, room));
-        AssertRefused("gradient and unitGradient overlap", () => similarity.UnitRowsBackward(rows, 4, room, room));
+        AssertRefused("destination and rows overlap", () => similarity.Matrix(new(room.AsSpan(8, 12), 4), room));
+        AssertRefused("destination and queries overlap", () => similarity.Matrix(new(room.AsSpan(8, 12), 4), new(rows, 4), room));
+        AssertRefused("destination and references overlap", () => similarity.InnerProducts(new(rows, 4), new(room.AsSpan(8, 12), 4), room));
+        AssertRefused("destination and rows overlap", () => similarity.UnitRows(new(rows, 4), rows));
+        AssertRefused("gradient and rows overlap", () => similarity.MatrixBackward(new(rows, 4), room, rows));
+        AssertRefused("gradient and similarityGradient overlap", () => similarity.MatrixBackward(new(rows, 4), room, room));
+        AssertRefused("queryGradient and references overlap", () => similarity.MatrixBackward(new(rows, 4), new(others, 4), room, others, []));
+        AssertRefused("referenceGradient and similarityGradient overlap", () => similarity.MatrixBackward(new(rows, 4), new(others, 4), room, [], room));
+        AssertRefused("queryGradient and referenceGradient overlap", () => similarity.MatrixBackward(new(rows, 4), new(others, 4), new float[9], room, room));
+        AssertRefused("gradient and unitGradient overlap", () => similarity.UnitRowsBackward(new(rows, 4), room, room));
     }
 
     private static void AssertRefused(string message, Action call) =>

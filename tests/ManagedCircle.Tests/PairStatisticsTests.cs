@@ -54,6 +54,23 @@ public sealed class PairStatisticsTests
     }
 
     [Fact]
+    public void Threads_do_not_change_them()
+    {
+        LargeBatch batch = LargeBatch.Draw(1, 300, 40, classes: 7), references = LargeBatch.Draw(2, 500, 40, classes: 7);
+        foreach (SimdWidth width in ExecutionOptions.AvailableSimdWidths)
+        {
+            ExecutionOptions one = new() { SimdWidth = width }, three = one with { Threads = 3 };
+
+            Assert.Equal(PairStatistics.Of(CircleLossOptions.Paper, batch.Batch, one), PairStatistics.Of(CircleLossOptions.Paper, batch.Batch, three));
+            Assert.Equal(
+                PairStatistics.Of(CircleLossOptions.Paper, batch.Batch, references.Batch, execution: one),
+                PairStatistics.Of(CircleLossOptions.Paper, batch.Batch, references.Batch, execution: three));
+        }
+
+        Assert.Throws<ArgumentException>(() => PairStatistics.Of(CircleLossOptions.Paper, batch.Batch, new ExecutionOptions { Threads = 0 }));
+    }
+
+    [Fact]
     public void Without_pairs_there_are_no_means()
     {
         PairStatistics statistics = PairStatistics.Of(CircleLossOptions.Paper, new EmbeddingBatch([1f, 2f], [1L]));

@@ -101,7 +101,7 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
 
     public override void Forward(in MatrixCall call, Span<float> destination, int stride)
     {
-        fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, result = destination)
+        fixed (float* queryMemory = call.Queries.Rows, referenceMemory = call.References.Rows, result = destination)
         {
             matrix = result;
             matrixStride = stride;
@@ -115,7 +115,7 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
 
     public override void Backward(in MatrixCall call, RowMatrix similarityGradient, Span<float> queryGradient, Span<float> referenceGradient)
     {
-        fixed (float* queryMemory = call.Queries.Memory, referenceMemory = call.References.Memory, gradient = similarityGradient.Memory)
+        fixed (float* queryMemory = call.Queries.Rows, referenceMemory = call.References.Rows, gradient = similarityGradient.Rows)
         fixed (float* queryResult = queryGradient, referenceResult = referenceGradient)
         {
             matrix = gradient;
@@ -142,7 +142,8 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
         queryStride = call.Queries.Stride;
         referenceRows = referenceMemory;
         referenceStride = call.References.Stride;
-        (int queryCount, int referenceCount, int dimension) = (call.Queries.Count, self ? 0 : call.References.Count, call.Queries.Columns);
+        (int queryCount, int referenceCount) = (call.Queries.Count, self ? 0 : call.References.Count);
+        int dimension = queryCount > 0 ? call.Queries.Dimension : call.References.Dimension;
         long work = (long)call.Queries.Count * call.References.Count * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
         int workers = Team.Workers(work / Team.WorkPerWorker, execution.Threads);
         scratchSize = Layout.Tile * Layout.TileStride;
@@ -394,17 +395,17 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     // The rows are the queries; the gradient of the unit rows, if there is one, takes the place of the references.
     private void UnitRows(RowMatrix rows, ReadOnlySpan<float> unitGradient, Span<float> destination)
     {
-        fixed (float* rowMemory = rows.Memory, gradientMemory = unitGradient, result = destination)
+        fixed (float* rowMemory = rows.Rows, gradientMemory = unitGradient, result = destination)
         {
             queryRows = rowMemory;
             referenceRows = gradientMemory;
             queryDestination = result;
             queryStride = rows.Stride;
-            (queries.Count, queries.Dimension) = (rows.Count, rows.Columns);
-            int workers = Team.Workers((long)rows.Count * rows.Columns / Team.WorkPerWorker, execution.Threads);
+            (queries.Count, queries.Dimension) = (rows.Count, rows.Dimension);
+            int workers = Team.Workers((long)rows.Count * rows.Dimension / Team.WorkPerWorker, execution.Threads);
             Arena counted = default;
-            PackedRows.Lay(ref counted, Layout.Pack, rows.Columns, panels: false);
-            PackedRows.Lay(ref counted, Layout.Pack, rows.Columns, panels: false);
+            PackedRows.Lay(ref counted, Layout.Pack, rows.Dimension, panels: false);
+            PackedRows.Lay(ref counted, Layout.Pack, rows.Dimension, panels: false);
             scratchSize = (nint)counted.Used / sizeof(float);
             scratch = workspace.Reset(counted.Used * (nuint)workers).Take<float>(scratchSize * workers);
             Share(unitRows, workers);

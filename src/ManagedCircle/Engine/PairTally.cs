@@ -30,30 +30,23 @@ internal unsafe struct PairTally(CircleLossOptions options)
     }
 
     /// <summary>Adds up the pairs of rows, whose similarities are computed in blocks of 64 queries by all references.</summary>
-    public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded)
+    public static PairStatistics Of(
+        CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded, ExecutionOptions execution)
     {
         const int Block = 64;
         using Workspace workspace = new();
-        using CosineSimilarity cosine = new();
+        using MatrixEngine engine = MatrixEngine.Create(execution);
         PairTally tally = new(options);
         int columns = references.Count;
+        RowMatrix all = new(references.Rows, columns, references.Dimension, references.Stride);
         QueryPairs pairs = Prepare(options, new SimilarityBatch(queries, references, self), null, excluded, workspace, (nint)Block * columns, out int* kinds);
         float* block = workspace.Take<float>((nint)Block * columns);
         for (int first = 0; first < queries.Count; first += Block)
         {
             int count = Math.Min(Block, queries.Count - first), start = first * queries.Stride;
-            ReadOnlySpan<float> rows = queries.Rows.Slice(start, (count - 1) * queries.Stride + queries.Dimension);
-            ReadOnlySpan<float> all = references.Rows[..(int)references.Extent];
+            RowMatrix rows = new(queries.Rows[start..], count, queries.Dimension, queries.Stride);
             Span<float> similarities = new(block, checked(count * columns));
-            if (options.Normalize)
-            {
-                cosine.Matrix(rows, all, queries.Dimension, similarities, queries.Stride, references.Stride);
-            }
-            else
-            {
-                cosine.InnerProducts(rows, all, queries.Dimension, similarities, queries.Stride, references.Stride);
-            }
-
+            engine.Forward(new MatrixCall { Queries = rows, References = all, Normalize = options.Normalize }, similarities, columns);
             for (int row = 0; row < count; row++)
             {
                 pairs.Write<SimdScalar>(first + row, kinds);

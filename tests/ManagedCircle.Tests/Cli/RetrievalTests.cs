@@ -68,7 +68,7 @@ public sealed class RetrievalTests
     {
         float[] similarities = new float[rows.Count * rows.Count];
         using CosineSimilarity cosines = new();
-        cosines.Matrix(rows.Values, rows.Values, rows.Dimension, similarities);
+        cosines.Matrix(new(rows.Values, rows.Dimension), new(rows.Values, rows.Dimension), similarities);
         double[] firstHits = new double[rows.Count], precisions = new double[rows.Count];
         int searching = 0;
         for (int query = 0; query < rows.Count; query++)

@@ -72,8 +72,8 @@ public sealed class CosineSimilarityPropertyTests
                 givenGradient[i] = unitGradient[(i / dimension * stride) + (i % dimension)];
             }
 
-            similarity.UnitRows(problem.Queries, dimension, unit, stride);
-            similarity.UnitRowsBackward(problem.Queries, dimension, unitGradient, gradient, stride);
+            similarity.UnitRows(problem.QueryRows, unit);
+            similarity.UnitRowsBackward(problem.QueryRows, unitGradient, gradient);
 
             double[] actual = SimilarityProblem.InDouble(SimilarityProblem.Dense(unit, count, dimension, stride));
             Nearly.Equal(ReferenceSimilarity.UnitRows(rows, dimension), actual, x => Tolerances.UnitRowInFloat(dimension) * Math.Abs(x), "unit rows");

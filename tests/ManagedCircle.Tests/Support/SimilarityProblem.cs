@@ -41,17 +41,21 @@ public sealed class SimilarityProblem
 
     public float[] MatrixGradient { get; }
 
+    public RowMatrix QueryRows => new(Queries, Dimension, QueryStride);
+
+    public RowMatrix ReferenceRows => new(References, Dimension, ReferenceStride);
+
     /// <summary>Similarities, shape [QueryCount, ReferenceCount]; what lies between their rows and behind them was left alone, or this throws.</summary>
     public float[] Forward(CosineSimilarity similarity, bool normalize)
     {
         float[] destination = Canaries(QueryCount, MatrixStride);
         if (normalize)
         {
-            similarity.Matrix(Queries, References, Dimension, destination, QueryStride, ReferenceStride, MatrixStride);
+            similarity.Matrix(QueryRows, ReferenceRows, destination, MatrixStride);
         }
         else
         {
-            similarity.InnerProducts(Queries, References, Dimension, destination, QueryStride, ReferenceStride, MatrixStride);
+            similarity.InnerProducts(QueryRows, ReferenceRows, destination, MatrixStride);
         }
 
         return Dense(destination, QueryCount, ReferenceCount, MatrixStride);
@@ -64,11 +68,11 @@ public sealed class SimilarityProblem
         float[] destination = Canaries(QueryCount, stride);
         if (normalize)
         {
-            similarity.Matrix(Queries, Dimension, destination, QueryStride, stride);
+            similarity.Matrix(QueryRows, destination, stride);
         }
         else
         {
-            similarity.InnerProducts(Queries, Dimension, destination, QueryStride, stride);
+            similarity.InnerProducts(QueryRows, destination, stride);
         }
 
         return Dense(destination, QueryCount, QueryCount, stride);
@@ -80,11 +84,11 @@ public sealed class SimilarityProblem
         float[] queryGradient = Canaries(QueryCount, QueryStride), referenceGradient = Canaries(ReferenceCount, ReferenceStride);
         if (normalize)
         {
-            similarity.MatrixBackward(Queries, References, Dimension, MatrixGradient, queryGradient, referenceGradient, QueryStride, ReferenceStride, MatrixStride);
+            similarity.MatrixBackward(QueryRows, ReferenceRows, MatrixGradient, queryGradient, referenceGradient, MatrixStride);
         }
         else
         {
-            similarity.InnerProductsBackward(Queries, References, Dimension, MatrixGradient, queryGradient, referenceGradient, QueryStride, ReferenceStride, MatrixStride);
+            similarity.InnerProductsBackward(QueryRows, ReferenceRows, MatrixGradient, queryGradient, referenceGradient, MatrixStride);
         }
 
         return (Dense(queryGradient, QueryCount, Dimension, QueryStride), Dense(referenceGradient, ReferenceCount, Dimension, ReferenceStride));
@@ -96,11 +100,11 @@ public sealed class SimilarityProblem
         float[] gradient = Canaries(QueryCount, QueryStride);
         if (normalize)
         {
-            similarity.MatrixBackward(Queries, Dimension, MatrixGradient, gradient, QueryStride, MatrixStride);
+            similarity.MatrixBackward(QueryRows, MatrixGradient, gradient, MatrixStride);
         }
         else
         {
-            similarity.InnerProductsBackward(Queries, Dimension, MatrixGradient, gradient, QueryStride, MatrixStride);
+            similarity.InnerProductsBackward(QueryRows, MatrixGradient, gradient, MatrixStride);
         }
 
         return Dense(gradient, QueryCount, Dimension, QueryStride);

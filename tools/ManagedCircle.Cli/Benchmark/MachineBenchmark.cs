@@ -118,8 +118,8 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
         float[] left = Batch(n, d).Rows, right = Batch(n, d).Rows, matrix = new float[n * n];
         using CosineSimilarity product = new(new ExecutionOptions { Threads = threads, SimdWidth = isa });
         double flops = 2.0 * n * n * d;
-        (double milliseconds, double share) = Time(flops, threads, () => product.InnerProducts(left, right, d, matrix));
-        (double selfMilliseconds, _) = Time(flops, threads, () => product.InnerProducts(left, d, matrix));
+        (double milliseconds, double share) = Time(flops, threads, () => product.InnerProducts(new(left, d), new(right, d), matrix));
+        (double selfMilliseconds, _) = Time(flops, threads, () => product.InnerProducts(new(left, d), matrix));
         results.Add(new SimilarityResult(n, n, d, threads, milliseconds, flops / milliseconds / 1e6, share));
         selfResults.Add(new SelfSimilarityResult(n, d, threads, selfMilliseconds, milliseconds / selfMilliseconds));
     }

@@ -49,11 +49,11 @@ internal sealed class SimdEngine(CircleLoss loss, ExecutionOptions execution) : 
     {
         if (loss.Options.Normalize)
         {
-            similarity.Matrix(queries, references, dimension, destination);
+            similarity.Matrix(new(queries, dimension), new(references, dimension), destination);
         }
         else
         {
-            similarity.InnerProducts(queries, references, dimension, destination);
+            similarity.InnerProducts(new(queries, dimension), new(references, dimension), destination);
         }
     }
 

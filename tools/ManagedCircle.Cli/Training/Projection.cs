@@ -30,7 +30,7 @@ internal sealed class Projection(float[] weights, int inputDimension) : IDisposa
     public LabeledRows Apply(LabeledRows rows)
     {
         float[] projected = new float[rows.Count * Dimension];
-        products.InnerProducts(rows.Values, weights, inputDimension, projected);
+        products.InnerProducts(new(rows.Values, inputDimension), new(weights, inputDimension), projected);
         return rows with { Values = projected, Dimension = Dimension };
     }
 
@@ -38,7 +38,7 @@ internal sealed class Projection(float[] weights, int inputDimension) : IDisposa
     public float[] WeightGradient(LabeledRows rows, ReadOnlySpan<float> projectedGradient)
     {
         float[] gradient = new float[weights.Length];
-        products.InnerProductsBackward(rows.Values, weights, inputDimension, projectedGradient, default, gradient);
+        products.InnerProductsBackward(new(rows.Values, inputDimension), new(weights, inputDimension), projectedGradient, default, gradient);
         return gradient;
     }
 

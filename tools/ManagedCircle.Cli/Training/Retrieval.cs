@@ -29,7 +29,7 @@ internal readonly record struct Retrieval(double RecallAt1, double MapAtR)
         for (int start = 0; start < count; start += atOnce)
         {
             int queries = Math.Min(atOnce, count - start);
-            cosines.Matrix(rows.Values.AsSpan(start * dimension, queries * dimension), rows.Values, dimension, similarities);
+            cosines.Matrix(new(rows.Values.AsSpan(start * dimension, queries * dimension), dimension), new(rows.Values, dimension), similarities);
             Parallel.For(0, rankings.Length, worker =>
             {
                 for (int query = start + worker; query < start + queries; query += rankings.Length)
