@@ -34,7 +34,8 @@ internal sealed class ReplacedFile : IDisposable
         Target = RealPath(path);
         string name = Path.GetFileName(Target);
         string directory = Path.GetDirectoryName(Target)!;
-        TemporaryPath = Path.Combine(directory, Invariant($"{name[..Math.Min(name.Length, MostLettersOfName)]}.{RandomNumberGenerator.GetHexString(32, lowercase: true)}.tmp"));
+        string start = name[..Math.Min(name.Length, MostLettersOfName)], unguessable = RandomNumberGenerator.GetHexString(32, lowercase: true);
+        TemporaryPath = Path.Combine(directory, start + "." + unguessable + ".tmp");
 
         // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
         FileStreamOptions options = new()

@@ -348,7 +348,8 @@ internal static class ThrowIf
         ObjectDisposedException.ThrowIf(disposed, owner);
         if (inCall)
         {
-            throw new InvalidOperationException($"This {owner.GetType().Name} is in a call that has not ended: expected one call at a time. Make one for each thread.");
+            throw new InvalidOperationException(
+                Invariant($"This {owner.GetType().Name} is in a call that has not ended: expected one call at a time. Make one for each thread."));
         }
     }
 

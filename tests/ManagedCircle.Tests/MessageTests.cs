@@ -54,6 +54,7 @@ public sealed partial class MessageTests
         (nameof(ThrowIf.NotCapacity), () => ThrowIf.NotCapacity(-4, 1)),
         (nameof(ThrowIf.NotStorable), () => ThrowIf.NotStorable(Rows(2, 3), [], -4, 2, 2)),
         (nameof(ThrowIf.NotStorable), () => ThrowIf.NotStorable(Rows(2, 3), [], 3, 2, -1)),
+        (nameof(ThrowIf.NotFree), () => ThrowIf.NotFree(Paper, inCall: true, disposed: false)),
         (nameof(ThrowIf.UnknownWorker), () => ThrowIf.UnknownWorker(new PoolScheduler(1), -1, 2)),
         (nameof(ThrowIf.WorkerTwice), () => ThrowIf.WorkerTwice(twice: true, new PoolScheduler(1), -1, 2)),
         (nameof(ThrowIf.WorkersMissing), () => throw ThrowIf.WorkersMissing(new PoolScheduler(1), -1, 2)),

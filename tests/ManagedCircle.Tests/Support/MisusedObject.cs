@@ -47,7 +47,7 @@ public sealed class MisusedObject : IDisposable
             case "CosineSimilarity":
                 CosineSimilarity cosine = new(execution);
                 float[] matrix = new float[Similarities.Length];
-                return new(cosine, () => cosine.Matrix(Queries.Rows, References.Rows, 64, matrix), matrix);
+                return new(cosine, () => cosine.Matrix(new(Queries.Rows, 64), new(References.Rows, 64), matrix), matrix);
 
             default:
                 // A batch that fills the memory leaves it as it found it.
