@@ -52,6 +52,10 @@ public sealed partial class ReadmeTests : IDisposable
             Assert.Equal(Regex.Count(text, "^```csharp program", RegexOptions.Multiline), DocumentedProgram().Count(text));
         });
 
+    [Fact]
+    public void The_times_of_a_frame_name_their_processors() =>
+        Assert.Matches(@"\| rows of 128 numbers \|[^\n]*AMD EPYC[^\n]*AVX-512[^\n]*\|[^\n]*AMD EPYC[^\n]*AVX2", RepositoryFiles.Read("docs", "game-loop.md"));
+
     [Theory]
     [MemberData(nameof(Pages))]
     public void The_readme_links_every_page(string page) => Assert.Contains($"(docs/{page})", RepositoryFiles.Read("README.md"), StringComparison.Ordinal);

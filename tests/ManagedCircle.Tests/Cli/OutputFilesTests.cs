@@ -1,3 +1,4 @@
+using System.Runtime.Versioning;
 using ManagedCircle.Cli;
 using Xunit;
 
@@ -125,6 +126,7 @@ public sealed class OutputFilesTests : IDisposable
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite)]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute)]
+    [UnsupportedOSPlatform("windows")]
     public void An_existing_file_keeps_its_modes(UnixFileMode mode)
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no modes");
