@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Security.Cryptography;
 using static System.FormattableString;
 
@@ -20,8 +21,8 @@ internal sealed class ReplacedFile : IDisposable
 
     /// <summary>Begins a file.</summary>
     /// <param name="path">The file to replace, or a new one.</param>
-    /// <param name="length">The bytes it is going to have, which are reserved on the disk where it can do so; 0 where that is not known.</param>
-    /// <exception cref="IOException">There is a directory, a device or a pipe, the directory is missing, or the disk is full.</exception>
+    /// <param name="length">The bytes it is going to have, for which there must be room, and which are reserved where the disk can; 0 where that is not known.</param>
+    /// <exception cref="IOException">There is a directory, a device or a pipe, the directory is missing, or the disk has no room.</exception>
     /// <exception cref="UnauthorizedAccessException">The file or its directory may not be written.</exception>
     public ReplacedFile(string path, long length = 0)
     {
@@ -36,6 +37,8 @@ internal sealed class ReplacedFile : IDisposable
         string directory = Path.GetDirectoryName(Target)!;
         string start = name[..Math.Min(name.Length, MostLettersOfName)], unguessable = RandomNumberGenerator.GetHexString(32, lowercase: true);
         TemporaryPath = Path.Combine(directory, start + "." + unguessable + ".tmp");
+
+        ThrowIfNoRoom(directory, length);
 
         // Without a buffer, whose rest a full disk would not take when the file is closed, and which would keep it from being removed.
         FileStreamOptions options = new()
@@ -110,6 +113,21 @@ internal sealed class ReplacedFile : IDisposable
         return file.LinkTarget is not string target ? here
             : links < MostLinks ? RealPath(Path.TrimEndingDirectorySeparator(Path.GetFullPath(target, Path.GetDirectoryName(here)!)), links + 1)
             : throw new IOException(Invariant($"{full} is a link with too many links behind it."));
+    }
+
+    private static void ThrowIfNoRoom(string directory, long length)
+    {
+        if (length == 0 || !Directory.Exists(directory))
+        {
+            return;
+        }
+
+        long free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(directory)! : directory).AvailableFreeSpace;
+        if (length > free)
+        {
+            throw new IOException(string.Create(
+                CultureInfo.InvariantCulture, $"no room: {length / 1e9:0.###} GB ({length} bytes) to write, and {free / 1e9:0.###} GB are free on that disk"));
+        }
     }
 
     /// <summary>The modes of a file, or null where there is none yet, or on a system without modes.</summary>

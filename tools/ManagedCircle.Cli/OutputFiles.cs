@@ -1,5 +1,3 @@
-using System.Globalization;
-
 namespace ManagedCircle.Cli;
 
 /// <summary>The files that a command writes: each under a temporary name beside its own, all renamed when all are complete.</summary>
@@ -28,9 +26,12 @@ internal sealed class OutputFiles(params IReadOnlyList<string?> inputs) : IUnfin
         try
         {
             ThrowIfTaken(path);
-            ThrowIfNoRoom(path, length);
             Interruption.Begin(this, () => files.Add((new ReplacedFile(path, length), path)));
             return files[^1].File.Stream;
+        }
+        catch (DirectoryNotFoundException)
+        {
+            throw new BadInputException(path, $"cannot be written: no such directory {Path.GetDirectoryName(path)}");
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException or ArgumentException)
         {
@@ -75,23 +76,6 @@ internal sealed class OutputFiles(params IReadOnlyList<string?> inputs) : IUnfin
         if (files.Exists(file => SameFile.IsOne(file.Path, path)))
         {
             throw new UsageException($"{path} is named for two outputs.");
-        }
-    }
-
-    /// <summary>Looks at the room on the disk, which may also be less once something else has written to it.</summary>
-    private static void ThrowIfNoRoom(string path, long length)
-    {
-        string directory = Path.GetDirectoryName(ReplacedFile.RealPath(path))!;
-        if (length == 0 || !Directory.Exists(directory))
-        {
-            return;
-        }
-
-        long free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(directory)! : directory).AvailableFreeSpace;
-        if (length > free)
-        {
-            throw new BadInputException(path, string.Create(
-                CultureInfo.InvariantCulture, $"no room: {length / 1e9:0.###} GB ({length} bytes) to write, and {free / 1e9:0.###} GB are free on its disk"));
         }
     }
 }

@@ -274,7 +274,7 @@ public sealed class LossCommandTests : IDisposable
         CommandRun run = CommandRun.Of($"{Batch} --similarities-out {directory["S.npy"]}");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.StartsWith($"mcircle: {directory["S.npy"]}: no room: 4000 GB (4000000000128 bytes) to write, and ", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith($"mcircle: {directory["S.npy"]}: cannot be written: no room: 4000 GB (4000000000128 bytes) to write, and ", run.Error, StringComparison.Ordinal);
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 

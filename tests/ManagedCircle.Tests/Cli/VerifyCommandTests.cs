@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Text.Json;
 using ManagedCircle.Cli.Golden;
 using ManagedCircle.Cli.Npy;
@@ -137,6 +138,38 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
                 string reason = check.GetProperty("reason").GetString()!, verdict = check.GetProperty("verdict").GetString()!;
                 return $"{check.GetProperty("case")} {check.GetProperty("quantity")} {verdict} {(verdict == "wrong" ? "" : reason[(reason.IndexOf(".npy: ", StringComparison.Ordinal) + 6)..])}";
             }).OrderBy(line => line[0] == 'u' ? 0 : line[0] == 'w' ? 1 : 2));
+    }
+
+    [Fact]
+    public void A_directory_in_place_of_a_file_and_a_file_in_place_of_a_directory_are_said_to_be_so()
+    {
+        GoldenProblem problem = new GoldenCases(0).All().First();
+        GoldenSet.Write(directory["set"], 0, [problem], static () => { });
+        Directory.CreateDirectory(Result(problem.Name, Quantity.Losses));
+        File.WriteAllText(directory["file"], "");
+
+        Assert.Contains("losses.npy: a directory: expected a .npy file", CommandRun.Of($"verify --golden {directory["set"]} --results {directory["results"]} --json").Output, StringComparison.Ordinal);
+        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["file"]} --results {directory["results"]}").Error, StringComparison.Ordinal);
+        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["set"]} --results {directory["file"]}").Error, StringComparison.Ordinal);
+        Assert.Contains("none: no such directory", CommandRun.Of($"verify --golden {directory["none"]} --results {directory["results"]}").Error, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData("set/manifest.json")]
+    [InlineData("set/{0}/embeddings.npy")]
+    [InlineData("results/{0}/losses.npy")]
+    public void A_report_replaces_no_file_of_the_set_and_no_answer(string name)
+    {
+        GoldenProblem problem = new GoldenCases(0).All().First();
+        GoldenSet.Write(directory["set"], 0, [problem], static () => { });
+        GoldenSet.Write(directory["results"], 0, [problem], static () => { });
+        string path = directory[string.Format(CultureInfo.InvariantCulture, name, problem.Name)];
+        byte[] before = File.ReadAllBytes(path);
+
+        CommandRun run = CommandRun.Of($"verify --golden {directory["set"]} --results {directory["results"]} --precision float64 --html {path}");
+
+        Assert.Equal((2, $"mcircle: {path} is an input: expected another file to write. See: mcircle verify --help{Environment.NewLine}"), (run.ExitCode, run.Error));
+        Assert.Equal(before, File.ReadAllBytes(path));
     }
 
     [Fact]

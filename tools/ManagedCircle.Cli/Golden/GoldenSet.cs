@@ -19,6 +19,7 @@ internal sealed class GoldenSet
     /// <exception cref="BadInputException">There is none, or it is another.</exception>
     public static GoldenSet Open(string directory)
     {
+        ThrowIfNoDirectory(directory);
         string path = Path.Combine(directory, GoldenManifest.FileName), hashPath = Path.Combine(directory, GoldenManifest.HashName);
         byte[] bytes = ReadFile(path, Array.MaxLength), hash = ReadFile(hashPath, 1 << 10);
         return Encoding.Latin1.GetString(hash) == HashLine(bytes)
@@ -72,6 +73,15 @@ internal sealed class GoldenSet
     /// <summary>Reads an answer of the reference.</summary>
     /// <exception cref="BadInputException">The file is missing or altered.</exception>
     public double[] ReadAnswer(ManifestCase item, string quantity) => ReadNumbers(item, quantity, item.Outputs[quantity]);
+
+    /// <summary>Refuses a name that is not of a directory.</summary>
+    public static void ThrowIfNoDirectory(string path)
+    {
+        if (!Directory.Exists(path))
+        {
+            throw new BadInputException(path, File.Exists(path) ? "a file: expected a directory" : "no such directory");
+        }
+    }
 
     /// <summary>The path of an array below a directory.</summary>
     public static string PathOf(string directory, string name, string array) => Path.Combine(directory, name, $"{array}.npy");

@@ -64,10 +64,7 @@ internal sealed record Verification(string Precision, IReadOnlyList<AnswerCheck>
     /// <exception cref="BadInputException">The golden set is not as it was written, or there is no such directory.</exception>
     public static Verification Of(GoldenSet set, string results, string precision, Action caseDone)
     {
-        if (!Directory.Exists(results))
-        {
-            throw new BadInputException(results, "no such directory");
-        }
+        GoldenSet.ThrowIfNoDirectory(results);
 
         List<AnswerCheck> checks = [];
         List<CaseAnswers> cases = [];

@@ -26,10 +26,22 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
     /// <exception cref="BadInputException">This is no .npy file, or one that is broken or of another kind.</exception>
     public static NpyHeader Read(Stream stream, string path)
     {
-        byte[] start = Take(8, stream.CanSeek ? "truncated: the file ends within its header" : "empty: nothing came out of it");
-        if (!start.AsSpan().StartsWith(Magic))
+        byte[] start = new byte[8];
+        int began = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
+        if (began == 0 && !stream.CanSeek)
         {
-            throw new BadInputException(path, "no .npy file: expected it to begin with \\x93NUMPY");
+            throw new BadInputException(path, "empty: nothing came out of it");
+        }
+
+        if (!start.AsSpan(0, Math.Min(began, Magic.Length)).SequenceEqual(Magic[..Math.Min(began, Magic.Length)]))
+        {
+            string archive = start.AsSpan().StartsWith("PK"u8) ? "; this is an archive, such as .npz, which has .npy files in it" : "";
+            throw new BadInputException(path, $"no .npy file: expected it to begin with \\x93NUMPY{archive}");
+        }
+
+        if (began < start.Length)
+        {
+            throw Truncated();
         }
 
         (byte major, byte minor) = (start[6], start[7]);
@@ -43,13 +55,13 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
             ? Parse(Encoding.Latin1.GetString(Take((int)length)), path)
             : throw new BadInputException(path, $"a header of {length} bytes: expected at most {LongestDictionary}");
 
-        byte[] Take(int count, string? whereEmpty = null)
+        byte[] Take(int count)
         {
             byte[] bytes = new byte[count];
-            int read = stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false);
-            return read == count ? bytes
-                : throw new BadInputException(path, read == 0 && whereEmpty is not null ? whereEmpty : "truncated: the file ends within its header");
+            return stream.ReadAtLeast(bytes, count, throwOnEndOfStream: false) == count ? bytes : throw Truncated();
         }
+
+        BadInputException Truncated() => new(path, "truncated: the file ends within its header");
     }
 
     /// <summary>The bytes of a version 1 header.</summary>

@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Globalization;
 using System.Numerics;
 using System.Runtime.CompilerServices;
@@ -8,7 +9,7 @@ namespace ManagedCircle.Cli.Npy;
 /// <summary>Reads NumPy <c>.npy</c> files of integers, bools and floats in either byte order, and says what is wrong with those it cannot read.</summary>
 internal static class NpyReader
 {
-    private const int ChunkNumbers = 1 << 13;
+    private const int ChunkNumbers = 1 << 13, LongestQuote = 40;
 
     /// <summary>Reads a matrix of finite numbers, shape [rows, columns] with at least one column.</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
@@ -17,9 +18,9 @@ internal static class NpyReader
     {
         using Stream stream = InputFile.Open(path);
         string name = InputFile.NameOf(path);
-        NpyHeader header = NpyHeader.Read(stream, name);
+        (NpyHeader header, NpyType type) = ReadHeader(stream, name);
         return header.Shape is [int rows, int columns and > 0]
-            ? new NpyMatrix<T>(ReadValues<T, FiniteNumbers<T>>(stream, name, header, rows, columns), rows, columns)
+            ? new NpyMatrix<T>(ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, rows, columns), rows, columns)
             : throw new BadInputException(name, $"shape {header.ShapeText}: expected (rows, dimension) with a dimension of at least 1");
     }
 
@@ -30,8 +31,8 @@ internal static class NpyReader
     {
         using Stream stream = InputFile.Open(path);
         string name = InputFile.NameOf(path);
-        NpyHeader header = NpyHeader.Read(stream, name);
-        return ReadValues<T, FiniteNumbers<T>>(stream, name, header, ColumnLength(header, name), 1);
+        (NpyHeader header, NpyType type) = ReadHeader(stream, name);
+        return ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, ColumnLength(header, name), 1);
     }
 
     /// <summary>Reads labels, which are whole numbers, shape [count] or [count, 1].</summary>
@@ -46,15 +47,15 @@ internal static class NpyReader
     /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
     public static long[] ReadLabels(Stream stream, string path)
     {
-        NpyHeader header = NpyHeader.Read(stream, path);
-        return ReadValues<long, Labels>(stream, path, header, ColumnLength(header, path), 1);
+        (NpyHeader header, NpyType type) = ReadHeader(stream, path);
+        return ReadValues<long, Labels>(stream, path, header, type, ColumnLength(header, path), 1);
     }
 
     /// <summary>Reads the numbers of an open file, of up to two axes; NaN and infinity are numbers here.</summary>
     /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
     public static (double[] Values, NpyHeader Header) ReadNumbers(Stream stream, string path)
     {
-        NpyHeader header = NpyHeader.Read(stream, path);
+        (NpyHeader header, NpyType type) = ReadHeader(stream, path);
         (int rows, int columns) = header.Shape switch
         {
             [] => (1, 1),
@@ -62,7 +63,16 @@ internal static class NpyReader
             [int first, int second] => (first, second),
             _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected at most two axes"),
         };
-        return (ReadValues<double, AllNumbers>(stream, path, header, rows, columns), header);
+        return (ReadValues<double, AllNumbers>(stream, path, header, type, rows, columns), header);
+    }
+
+    /// <summary>Reads what stands before the numbers, which must be plain ones.</summary>
+    private static (NpyHeader Header, NpyType Type) ReadHeader(Stream stream, string path)
+    {
+        NpyHeader header = NpyHeader.Read(stream, path);
+        string quoted = header.Type.Length > LongestQuote ? $"{header.Type[..LongestQuote]}..." : header.Type;
+        return NpyType.Of(header.Type) is { } type ? (header, type)
+            : throw new BadInputException(path, $"{NpyType.Describe(header.Type)}type {quoted}: expected integers, bools, or floats of 16, 32 or 64 bits");
     }
 
     private static int ColumnLength(NpyHeader header, string path) => header.Shape switch
@@ -136,22 +146,21 @@ internal static class NpyReader
     // ---- The numbers, a chunk at a time ------------------------------------------------------------------------------------------------------------------
 
     /// <summary>Reads the numbers into row-major order.</summary>
-    private static T[] ReadValues<T, TTaken>(Stream stream, string path, NpyHeader header, int rows, int columns)
-        where TTaken : ITaken<T> => NpyType.Of(header.Type) switch
+    private static T[] ReadValues<T, TTaken>(Stream stream, string path, NpyHeader header, NpyType type, int rows, int columns)
+        where TTaken : ITaken<T> => type switch
         {
-            (NpyKind.Bool or NpyKind.Unsigned, 1, _) type => ReadStored<byte, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Unsigned, 2, _) type => ReadStored<ushort, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Unsigned, 4, _) type => ReadStored<uint, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Unsigned, 8, _) type => ReadStored<ulong, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Signed, 1, _) type => ReadStored<sbyte, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Signed, 2, _) type => ReadStored<short, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Signed, 4, _) type => ReadStored<int, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Signed, 8, _) type => ReadStored<long, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Float, 2, _) type => ReadStored<Half, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Float, 4, _) type => ReadStored<float, T, TTaken>(stream, path, header, type, rows, columns),
-            (NpyKind.Float, 8, _) type => ReadStored<double, T, TTaken>(stream, path, header, type, rows, columns),
-            _ => throw new BadInputException(
-                path, $"{NpyType.Describe(header.Type)}type {(header.Type.Length > 40 ? header.Type[..40] + "..." : header.Type)}: expected integers, bools, or floats of 16, 32 or 64 bits"),
+            (NpyKind.Bool or NpyKind.Unsigned, 1, _) => ReadStored<byte, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 2, _) => ReadStored<ushort, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 4, _) => ReadStored<uint, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Unsigned, 8, _) => ReadStored<ulong, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 1, _) => ReadStored<sbyte, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 2, _) => ReadStored<short, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 4, _) => ReadStored<int, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Signed, 8, _) => ReadStored<long, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 2, _) => ReadStored<Half, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 4, _) => ReadStored<float, T, TTaken>(stream, path, header, type, rows, columns),
+            (NpyKind.Float, 8, _) => ReadStored<double, T, TTaken>(stream, path, header, type, rows, columns),
+            _ => throw new UnreachableException(),
         };
 
     private static T[] ReadStored<TStored, T, TTaken>(Stream stream, string path, NpyHeader header, NpyType type, int rows, int columns)
