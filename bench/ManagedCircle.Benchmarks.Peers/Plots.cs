@@ -1,3 +1,4 @@
+using ManagedCircle.Cli.Reports;
 using OxyPlot;
 using OxyPlot.Axes;
 using OxyPlot.Legends;
@@ -80,16 +81,6 @@ internal static class Plots
     private static void Save(PlotModel plot, string directory, string name)
     {
         using FileStream file = File.Create(Path.Combine(directory, name));
-        new SvgExporter { Width = 900, Height = 620, TextMeasurer = new BrowserText() }.Export(plot, file);
-    }
-
-    // OxyPlot measures text as printers set it, in points and narrow letters; browsers take pixels and the letters they have, up to half as wide again.
-    private sealed class BrowserText() : PdfRenderContext(900, 620, OxyColors.White)
-    {
-        public override OxySize MeasureText(string text, string fontFamily, double fontSize, double fontWeight)
-        {
-            OxySize size = base.MeasureText(text, fontFamily, fontSize, fontWeight);
-            return new OxySize(1.5 * size.Width, 1.35 * size.Height);
-        }
+        new SvgExporter { Width = 900, Height = 620, TextMeasurer = new BrowserText(900, 620) }.Export(plot, file);
     }
 }

@@ -19,7 +19,10 @@ internal static class Program
     /// <summary>Runs one command line; whatever goes wrong with its input is one line on <paramref name="error"/>.</summary>
     public static int Run(IReadOnlyList<string> arguments, TextWriter output, TextWriter error)
     {
-        RootCommand root = new("Circle loss and its exact gradients, on the CPU.") { LossCommand.Create(), TrainCommand.Create(), GoldenCommand.Create(), VerifyCommand.Create(), BenchCommand.Create() };
+        RootCommand root = new("Circle loss and its exact gradients, on the CPU.")
+        {
+            LossCommand.Create(), TrainCommand.Create(), PlotCommand.Create(), GoldenCommand.Create(), VerifyCommand.Create(), BenchCommand.Create(),
+        };
         ParseResult command = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {

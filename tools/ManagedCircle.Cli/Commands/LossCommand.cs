@@ -3,6 +3,7 @@ using System.Diagnostics;
 using System.Numerics;
 using ManagedCircle.Cli.Loss;
 using ManagedCircle.Cli.Npy;
+using ManagedCircle.Cli.Reports;
 
 namespace ManagedCircle.Cli.Commands;
 
@@ -49,6 +50,7 @@ internal static class LossCommand
     private static readonly Option<string?> GradientOut = CommandOption.File("--gradient-out", "dX.npy", "Write the gradient of the rows, [N, D]");
     private static readonly Option<string?> ReferenceGradientOut = CommandOption.File("--reference-gradient-out", "dR.npy", "Write the gradient of the references, [M, D]");
     private static readonly Option<string?> SimilaritiesOut = CommandOption.File("--similarities-out", "S.npy", "Write the similarities, [N, M]");
+    private static readonly Option<string?> PageFile = CommandOption.File("--report", "report.html", "Write a page: similarities, hardest pairs, statistics");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 
     private static readonly Option<string?>[] InputFiles = [Embeddings!, Labels!, References, ReferenceLabels, Weights];
@@ -69,7 +71,7 @@ internal static class LossCommand
             Embeddings, Labels, References, ReferenceLabels, Weights,
             PresetName, Gamma, Margin, Alpha, AlphaGradient, Normalize, Clamp, Scope, Combine, Diagonal, Reduction, Denominator, Scale, IgnoreLabel,
             PrecisionName, Threads, MaxWorkspace, Repeat, Isa,
-            LossesOut, GradientOut, ReferenceGradientOut, SimilaritiesOut, Json,
+            LossesOut, GradientOut, ReferenceGradientOut, SimilaritiesOut, PageFile, Json,
         };
         command.SetAction(Run);
         return command;
@@ -152,6 +154,7 @@ internal static class LossCommand
         Stream? gradientFile = Begin(GradientOut, rows, dimension);
         Stream? referenceGradientFile = Begin(ReferenceGradientOut, references.Rows, dimension);
         Stream? similaritiesFile = Begin(SimilaritiesOut, rows, references.Rows);
+        Stream? page = command.GetValue(PageFile) is string pagePath ? files.Create(pagePath) : null;
         T[] losses = new T[lossesFile is null ? 0 : lossCount];
         T[] gradient = new T[gradientFile is null ? 0 : queries.Values.Length];
         T[] referenceGradient = new T[referenceGradientFile is null ? 0 : references.Values.Length];
@@ -177,7 +180,6 @@ internal static class LossCommand
             WriteSimilarities(similaritiesFile, engine, queries, references);
         }
 
-        files.Commit();
         LossReport report = new(
             options.Reduction == LossReduction.None ? null : result.Loss,
             engine.WorkspaceBytes,
@@ -190,6 +192,14 @@ internal static class LossCommand
             engine.SimdWidth.ToString().ToLowerInvariant(),
             engine.Threads,
             Median(milliseconds.Length > 1 ? milliseconds[1..] : milliseconds));
+        if (page is not null)
+        {
+            PairSurvey survey = Terminal.ShowProgress(
+                command.InvocationConfiguration.Error, "report", PairSurvey.Parts(input), done => PairSurvey.Of(options, input, engine, done));
+            page.Write(LossPage.Of(report, options, input, survey, command.GetRequiredValue(Embeddings)));
+        }
+
+        files.Commit();
         if (command.GetValue(Json))
         {
             Terminal.WriteJson(command.InvocationConfiguration.Output, report);

@@ -1,9 +1,8 @@
 using System.CommandLine;
 using System.Diagnostics;
-using System.Globalization;
 using ManagedCircle.Cli.Npy;
+using ManagedCircle.Cli.Reports;
 using ManagedCircle.Cli.Training;
-using Spectre.Console;
 
 namespace ManagedCircle.Cli.Commands;
 
@@ -29,29 +28,15 @@ internal static class TrainCommand
     private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80)", positive: true);
     private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4)");
     private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write W, [D, d], and W.mean.npy, [D]: project with (X - mean) @ W");
+    private static readonly Option<string?> PageFile = CommandOption.File(
+        "--report", "report.html", "Write a page: loss curve, similarities before and after, hardest pairs");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
-
-    private sealed record Row(string Representation, int Dimension, double RecallAt1, double MapAtR);
-
-    private sealed record Report(
-        int Training,
-        int Test,
-        int Steps,
-        int Seed,
-        double Gamma,
-        double Margin,
-        IReadOnlyList<Row> Results,
-        double Loss,
-        double LossMilliseconds,
-        double Milliseconds,
-        int Ignored,
-        IReadOnlyList<string> Hints);
 
     public static Command Create()
     {
         Command command = new("train", "Learn a linear projection of embeddings with the loss, and measure what it did to retrieval.")
         {
-            Embeddings, Labels, IgnoreLabel, Dimension, Steps, Seed, Gamma, Margin, Save, Json,
+            Embeddings, Labels, IgnoreLabel, Dimension, Steps, Seed, Gamma, Margin, Save, PageFile, Json,
         };
         command.SetAction(Run);
         return command;
@@ -81,33 +66,25 @@ internal static class TrainCommand
         (Stream W, Stream Mean)? saved = command.GetValue(Save) is string path
             ? (files.Create(path, NpyWriter.Length<float>(rows.Dimension, dimension)), files.Create(MeanPath(path), NpyWriter.Length<float>(rows.Dimension)))
             : null;
+        Stream? page = command.GetValue(PageFile) is string pagePath ? files.Create(pagePath) : null;
         Random random = new(seed);
         BalancedBatches batches = Batches(command, training, test, random);
         using Projection projection = Projection.Draw(rows.Dimension, dimension, random);
-        Row raw = Measure(command, "raw", test);
+        RetrievalResult raw = Measure(command, "raw", test);
         Centring centring = Centring.Of(training);
         (training, test) = (centring.Apply(training), centring.Apply(test));
         using Projection components = Phase(command, "PCA", PrincipalComponents.Steps, done => PrincipalComponents.Of(training, dimension, done));
-        Row pca = Measure(command, "PCA", components.Apply(test));
-        Row before = Measure(command, "projection before", projection.Apply(test));
+        RetrievalResult pca = Measure(command, "PCA", components.Apply(test));
+        LabeledRows testBefore = projection.Apply(test);
+        RetrievalResult before = Measure(command, "projection before", testBefore);
         (double[] losses, TimeSpan lossTime) = Phase(command, "training", steps, done => Trainer.Train(projection, training, batches, options, steps, done));
-        Row after = Measure(command, "projection after", projection.Apply(test));
+        LabeledRows testAfter = projection.Apply(test);
+        RetrievalResult after = Measure(command, "projection after", testAfter);
 
-        if (saved is not null)
-        {
-            NpyWriter.Write<float>(saved.Value.W, projection.ToColumns(), rows.Dimension, dimension);
-            NpyWriter.Write<float>(saved.Value.Mean, centring.Mean, rows.Dimension);
-        }
-
-        files.Commit();
+        double collapsed = Trainer.CollapsedLoss(training, batches, options);
         LabeledRows sample = projection.Apply(training.Take([.. Enumerable.Range(0, Math.Min(training.Count, HintRows))]));
         PairStatistics pairs = PairStatistics.Of(options, new EmbeddingBatch(sample.Values, sample.Labels));
-        IReadOnlyList<string> hints =
-        [
-            .. command.GetValue(IgnoreLabel) is null && all.Labels.Contains(Unlabelled) ? [TrainingHints.Unlabelled] : Array.Empty<string>(),
-            .. TrainingHints.Of(losses, Trainer.CollapsedLoss(training, batches, options), pairs, raw.MapAtR, pca.MapAtR, after.MapAtR),
-        ];
-        Report report = new(
+        TrainingReport report = new(
             training.Count,
             test.Count,
             steps,
@@ -119,17 +96,33 @@ internal static class TrainCommand
             lossTime.TotalMilliseconds,
             Stopwatch.GetElapsedTime(start).TotalMilliseconds,
             all.Count - rows.Count,
-            hints);
+            [
+                .. command.GetValue(IgnoreLabel) is null && all.Labels.Contains(Unlabelled) ? [TrainingHints.Unlabelled] : Array.Empty<string>(),
+                .. TrainingHints.Of(losses, collapsed, pairs, raw.MapAtR, pca.MapAtR, after.MapAtR),
+            ]);
+        if (saved is not null)
+        {
+            NpyWriter.Write<float>(saved.Value.W, projection.ToColumns(), rows.Dimension, dimension);
+            NpyWriter.Write<float>(saved.Value.Mean, centring.Mean, rows.Dimension);
+        }
+
+        if (page is not null)
+        {
+            TrainingCourse course = new(losses, collapsed, testBefore, testAfter);
+            page.Write(Phase(command, "report", 1, _ => TrainingPage.Of(report, options, course, command.GetValue(Embeddings))));
+        }
+
+        files.Commit();
         Write(command, report);
     }
 
     private static T Phase<T>(ParseResult command, string title, int parts, Func<Action, T> work) =>
         Terminal.ShowProgress(command.InvocationConfiguration.Error, title, parts, work);
 
-    private static Row Measure(ParseResult command, string representation, LabeledRows rows)
+    private static RetrievalResult Measure(ParseResult command, string representation, LabeledRows rows)
     {
         Retrieval retrieval = Phase(command, $"retrieval, {representation}", Retrieval.Parts(rows.Count), done => Retrieval.Measure(rows, done));
-        return new Row(representation, rows.Dimension, retrieval.RecallAt1, retrieval.MapAtR);
+        return new RetrievalResult(representation, rows.Dimension, retrieval.RecallAt1, retrieval.MapAtR);
     }
 
     /// <summary>Reads the digits, or the rows named.</summary>
@@ -164,7 +157,7 @@ internal static class TrainCommand
     private static string MeanPath(string path) =>
         $"{(path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase) ? path[..^".npy".Length] : path)}.mean.npy";
 
-    private static void Write(ParseResult command, Report report)
+    private static void Write(ParseResult command, TrainingReport report)
     {
         TextWriter output = command.InvocationConfiguration.Output;
         if (command.GetValue(Json))
@@ -173,22 +166,11 @@ internal static class TrainCommand
             return;
         }
 
-        Table table = new Table().AddColumns("test rows", "dimension", "Recall@1", "MAP@R");
-        foreach (Row row in report.Results)
-        {
-            table.AddRow(row.Representation, $"{row.Dimension}", Share(row.RecallAt1), Share(row.MapAtR));
-        }
-
-        Terminal.WriteTable(output, table);
-        output.WriteLine(string.Create(
-            CultureInfo.InvariantCulture,
-            $"{report.Steps} steps on {report.Training} rows, measured on {report.Test} others: "
-            + $"{report.Milliseconds / 1000:F2} s, of which {report.LossMilliseconds / 1000:F2} s inside the loss."));
+        Terminal.WriteTable(output, report.ToTable());
+        output.WriteLine(report.Summary);
         foreach (string hint in report.Hints)
         {
             output.WriteLine($"Hint: {hint}");
         }
-
-        static string Share(double share) => double.IsNaN(share) ? "-" : share.ToString("F4", CultureInfo.InvariantCulture);
     }
 }

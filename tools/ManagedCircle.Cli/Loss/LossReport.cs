@@ -11,12 +11,22 @@ internal sealed record LossReport(
     public Table ToTable()
     {
         Table table = new Table().AddColumns("", "").HideHeaders();
-        table.AddRow("loss", Loss is double loss ? loss.ToString("G9", CultureInfo.InvariantCulture) : "not reduced");
-        table.AddRow("queries", $"{Queries}, of which {Valid} valid and {Nonzero} with a loss above 0");
-        table.AddRow("references", $"{References}");
-        table.AddRow("dimension", $"{Dimension}");
-        table.AddRow("run", $"{Precision}, {Isa}, {Threads} thread{(Threads == 1 ? "" : "s")}, {WorkspaceBytes / 1e6:F1} MB of workspace");
-        table.AddRow("time", $"{Milliseconds:F3} ms");
+        foreach ((string name, string value) in Lines())
+        {
+            table.AddRow(name, value);
+        }
+
         return table;
+    }
+
+    /// <summary>Its lines, each a name and a value.</summary>
+    public IEnumerable<(string Name, string Value)> Lines()
+    {
+        yield return ("loss", Loss is double loss ? loss.ToString("G9", CultureInfo.InvariantCulture) : "not reduced");
+        yield return ("queries", $"{Queries}, of which {Valid} valid and {Nonzero} with a loss above 0");
+        yield return ("references", $"{References}");
+        yield return ("dimension", $"{Dimension}");
+        yield return ("run", $"{Precision}, {Isa}, {Threads} thread{(Threads == 1 ? "" : "s")}, {WorkspaceBytes / 1e6:F1} MB of workspace");
+        yield return ("time", $"{Milliseconds:F3} ms");
     }
 }

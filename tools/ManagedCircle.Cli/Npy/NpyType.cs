@@ -15,32 +15,36 @@ internal enum NpyKind
 /// <param name="BigEndian">Whether the first byte is the most significant one.</param>
 internal readonly record struct NpyType(NpyKind Kind, int Bytes, bool BigEndian)
 {
+    // NumPy's codes of kind and size, its letters, and its names; C's long is that of Linux and macOS. The letter b is a byte, the code b1 a bool.
+    private static readonly Dictionary<string, (NpyKind Kind, int Bytes)> Names = new(StringComparer.Ordinal)
+    {
+        ["?"] = (NpyKind.Bool, 1), ["b1"] = (NpyKind.Bool, 1), ["bool"] = (NpyKind.Bool, 1), ["bool_"] = (NpyKind.Bool, 1), ["bool8"] = (NpyKind.Bool, 1),
+        ["i1"] = (NpyKind.Signed, 1), ["b"] = (NpyKind.Signed, 1), ["int8"] = (NpyKind.Signed, 1), ["byte"] = (NpyKind.Signed, 1),
+        ["i2"] = (NpyKind.Signed, 2), ["h"] = (NpyKind.Signed, 2), ["int16"] = (NpyKind.Signed, 2), ["short"] = (NpyKind.Signed, 2),
+        ["i4"] = (NpyKind.Signed, 4), ["i"] = (NpyKind.Signed, 4), ["int32"] = (NpyKind.Signed, 4), ["intc"] = (NpyKind.Signed, 4),
+        ["i8"] = (NpyKind.Signed, 8), ["l"] = (NpyKind.Signed, 8), ["q"] = (NpyKind.Signed, 8), ["p"] = (NpyKind.Signed, 8), ["n"] = (NpyKind.Signed, 8),
+        ["int64"] = (NpyKind.Signed, 8), ["int"] = (NpyKind.Signed, 8), ["int_"] = (NpyKind.Signed, 8), ["intp"] = (NpyKind.Signed, 8),
+        ["long"] = (NpyKind.Signed, 8), ["longlong"] = (NpyKind.Signed, 8),
+        ["u1"] = (NpyKind.Unsigned, 1), ["B"] = (NpyKind.Unsigned, 1), ["uint8"] = (NpyKind.Unsigned, 1), ["ubyte"] = (NpyKind.Unsigned, 1),
+        ["u2"] = (NpyKind.Unsigned, 2), ["H"] = (NpyKind.Unsigned, 2), ["uint16"] = (NpyKind.Unsigned, 2), ["ushort"] = (NpyKind.Unsigned, 2),
+        ["u4"] = (NpyKind.Unsigned, 4), ["I"] = (NpyKind.Unsigned, 4), ["uint32"] = (NpyKind.Unsigned, 4), ["uintc"] = (NpyKind.Unsigned, 4),
+        ["u8"] = (NpyKind.Unsigned, 8), ["L"] = (NpyKind.Unsigned, 8), ["Q"] = (NpyKind.Unsigned, 8), ["P"] = (NpyKind.Unsigned, 8), ["N"] = (NpyKind.Unsigned, 8),
+        ["uint64"] = (NpyKind.Unsigned, 8), ["uint"] = (NpyKind.Unsigned, 8), ["uintp"] = (NpyKind.Unsigned, 8),
+        ["ulong"] = (NpyKind.Unsigned, 8), ["ulonglong"] = (NpyKind.Unsigned, 8),
+        ["f2"] = (NpyKind.Float, 2), ["e"] = (NpyKind.Float, 2), ["float16"] = (NpyKind.Float, 2), ["half"] = (NpyKind.Float, 2),
+        ["f4"] = (NpyKind.Float, 4), ["f"] = (NpyKind.Float, 4), ["float32"] = (NpyKind.Float, 4), ["single"] = (NpyKind.Float, 4),
+        ["f8"] = (NpyKind.Float, 8), ["d"] = (NpyKind.Float, 8), ["float64"] = (NpyKind.Float, 8), ["double"] = (NpyKind.Float, 8),
+        ["float"] = (NpyKind.Float, 8), ["float_"] = (NpyKind.Float, 8),
+    };
+
     /// <summary>The type of a name; null for one that is not of plain numbers.</summary>
     public static NpyType? Of(string name)
     {
         (char order, string type) = name is ['<' or '>' or '=' or '|', ..] ? (name[0], name[1..]) : ('=', name);
-        return Number(type) is (NpyKind kind, int bytes)
-            ? new NpyType(kind, bytes, order == '>' || (order != '<' && !BitConverter.IsLittleEndian))
+        return Names.TryGetValue(type, out (NpyKind Kind, int Bytes) known)
+            ? new NpyType(known.Kind, known.Bytes, order == '>' || (order != '<' && !BitConverter.IsLittleEndian))
             : null;
     }
-
-    // NumPy's codes of kind and size, its letters, and its names; C's long is that of Linux and macOS. The letter b is a byte, the code b1 a bool.
-    private static (NpyKind Kind, int Bytes)? Number(string name) => name switch
-    {
-        "b1" or "?" or "bool" or "bool_" or "bool8" => (NpyKind.Bool, 1),
-        "i1" or "b" or "int8" or "byte" => (NpyKind.Signed, 1),
-        "i2" or "h" or "int16" or "short" => (NpyKind.Signed, 2),
-        "i4" or "i" or "int32" or "intc" => (NpyKind.Signed, 4),
-        "i8" or "l" or "q" or "p" or "n" or "int64" or "int" or "int_" or "intp" or "long" or "longlong" => (NpyKind.Signed, 8),
-        "u1" or "B" or "uint8" or "ubyte" => (NpyKind.Unsigned, 1),
-        "u2" or "H" or "uint16" or "ushort" => (NpyKind.Unsigned, 2),
-        "u4" or "I" or "uint32" or "uintc" => (NpyKind.Unsigned, 4),
-        "u8" or "L" or "Q" or "P" or "N" or "uint64" or "uint" or "uintp" or "ulong" or "ulonglong" => (NpyKind.Unsigned, 8),
-        "f2" or "e" or "float16" or "half" => (NpyKind.Float, 2),
-        "f4" or "f" or "float32" or "single" => (NpyKind.Float, 4),
-        "f8" or "d" or "float64" or "double" or "float" or "float_" => (NpyKind.Float, 8),
-        _ => null,
-    };
 
     /// <summary>What a name that is none of these names.</summary>
     public static string Describe(string name) => name.TrimStart('<', '>', '=', '|') switch
