@@ -13,6 +13,11 @@ namespace ManagedCircle;
 /// of those that it sums is.
 /// </para>
 /// <para>
+/// A cosine is rounded, not clamped: for rows that point the same way it may be above 1, or below -1 for opposite ones, by at most
+/// <c>(min(D, 512) + D / 512 + D / 16 + 19) 2^-24</c>; measured are 5e-7 at D 32 and 5e-6 up to D 4,096. <see cref="MathF.Acos"/> gives NaN there. Before it,
+/// clamp: <c>TensorPrimitives.Clamp(similarities, -1, 1, similarities)</c> of System.Numerics.Tensors.
+/// </para>
+/// <para>
 /// Nothing is allocated once the workspace has grown to the largest call seen. An instance is not thread-safe: use one for each thread that calls. A second
 /// call while one runs is an <see cref="InvalidOperationException"/>. Results are the same bits for any number of threads and, where the hardware fuses
 /// multiply and add, any width of vectors.

@@ -203,13 +203,13 @@ internal static class ThrowIf
     /// <summary>The error that two ranges of memory overlap.</summary>
     public static ArgumentException Overlapping(string first, string second) => Argument($"{first} and {second} overlap: expected memory of their own.", null);
 
-    /// <summary>Throws if a destination has another length than the similarities it is for, or overlaps them without being the same.</summary>
-    public static void NotInPlace(ReadOnlySpan<float> similarities, ReadOnlySpan<float> destination)
+    /// <summary>Throws if a destination has another length than the numbers it is for, or overlaps them without being the same.</summary>
+    public static void NotInPlace(ReadOnlySpan<float> source, ReadOnlySpan<float> destination, string name = "similarities", string meaning = "one per similarity")
     {
-        NotLength(destination.Length, similarities.Length, nameof(destination), "one per similarity");
-        if (similarities != destination)
+        NotLength(destination.Length, source.Length, nameof(destination), meaning);
+        if (source != destination)
         {
-            Overlap(similarities, destination, nameof(similarities), nameof(destination));
+            Overlap(source, destination, name, nameof(destination));
         }
     }
 

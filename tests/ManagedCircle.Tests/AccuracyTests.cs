@@ -28,6 +28,48 @@ public sealed class AccuracyTests
         }
     }
 
+    // Of rows that nearly agree the projection takes away nearly all that their pairs add up to, and leaves its rounding: no share of what is left bounds that.
+    [Theory]
+    [InlineData(1e-1, 0)]
+    [InlineData(1e-2, 0)]
+    [InlineData(1e-3, 0)]
+    [InlineData(1e-4, 0)]
+    [InlineData(1e-6, 0)]
+    [InlineData(1e-4, 1)]
+    [InlineData(1, 10)]
+    [InlineData(1, 1e3)]
+    [InlineData(1, 1e6)]
+    public void At_gamma_80_gradients_of_rows_that_nearly_agree_are_as_near_the_reference_as_documented(double spread, double common)
+    {
+        foreach ((int count, int dimension) in ((int, int)[])[(64, 4), (64, 32), (256, 128)])
+        {
+            LargeBatch batch = Nearby(count, dimension, spread, common);
+            ReferenceResult expected = ReferenceLoss.SelfBatch(CircleLossOptions.Paper, Doubles(batch.Rows), batch.Labels);
+
+            double[] actual = Doubles(batch.Solve(CircleLossOptions.Paper)[1]);
+
+            double[] norms = [.. Doubles(batch.Rows).Chunk(dimension).Select(row => Math.Sqrt(row.Sum(x => x * x)))];
+            double bound = Tolerances.GradientAtGamma80 * Enumerable.Range(0, count).Max(row => OfPairs(expected, row, count));
+            Nearly.Equal(
+                [.. expected.QueryGradient.Select((x, i) => x * norms[i / dimension])], [.. actual.Select((x, i) => x * norms[i / dimension])], bound, $"{count} x {dimension}: gradient");
+        }
+    }
+
+    // What the pairs of a row add up to in magnitude, each at either end.
+    private static double OfPairs(ReferenceResult result, int row, int count) =>
+        Enumerable.Range(0, count).Sum(other => Math.Abs(result.SimilarityGradient[(row * count) + other]) + Math.Abs(result.SimilarityGradient[(other * count) + row]));
+
+    /// <summary>Eight rows of each class: a row, and others at a distance; or all with one large component in common.</summary>
+    private static LargeBatch Nearby(int count, int dimension, double spread, double common)
+    {
+        LargeBatch far = Draw(count, dimension, double.PositiveInfinity), offsets = Draw(count + 4, dimension, double.PositiveInfinity);
+        int classes = count / 8;
+        return new(
+            [.. far.Rows.Select((_, i) => (float)(common + (common == 0 ? far.Rows[i % (classes * dimension)] : 0) + (spread * offsets.Rows[i])))],
+            [.. Enumerable.Range(0, count).Select(row => (long)(row % classes / 2))],
+            dimension);
+    }
+
     // Two tiles without a label in common are not searched for positives. Tiles have 256 rows, which come label by label.
     [Theory]
     [InlineData(64)]

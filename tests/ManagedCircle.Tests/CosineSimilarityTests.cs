@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
 using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
@@ -23,6 +24,46 @@ public sealed class CosineSimilarityTests
         using CosineSimilarity similarity = On(width);
 
         Assert.True(similarity.SimdWidth == width || width == SimdWidth.Auto);
+    }
+
+    // Positive rows meet at small angles, and sums of positive products round most.
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    [InlineData(4)]
+    [InlineData(33)]
+    [InlineData(128)]
+    [InlineData(512)]
+    [InlineData(2000)]
+    public void A_cosine_is_past_1_by_no_more_than_documented_and_clamped_it_has_an_angle(int dimension)
+    {
+        const int Count = 100;
+        Random random = new(dimension);
+        float[] rows = [.. Enumerable.Range(0, Count * dimension).Select(_ => random.Next(1, 10) / 10f)], negated = [.. rows.Select(x => -x)];
+        float[] cosines = new float[Count * Count], opposite = new float[Count * Count];
+        using CosineSimilarity similarity = new();
+
+        similarity.Matrix(new RowMatrix(rows, dimension), cosines);
+        similarity.Matrix(new RowMatrix(rows, dimension), new RowMatrix(negated, dimension), opposite);
+
+        double past = (Math.Min(dimension, 512) + (dimension / 512.0) + (dimension / 16.0) + 19) * Math.Pow(2, -24);
+        Assert.All(cosines, cosine => Assert.InRange(cosine, -1 - past, 1 + past));
+        Assert.All(opposite, cosine => Assert.InRange(cosine, -1 - past, 1 + past));
+        Assert.InRange(Tolerances.CosineInFloat(dimension), 0, past);
+        TensorPrimitives.Clamp(cosines, -1, 1, cosines);
+        Assert.All(cosines, cosine => Assert.False(float.IsNaN(MathF.Acos(cosine))));
+    }
+
+    [Fact]
+    public void The_cosine_of_a_row_with_itself_may_be_above_1()
+    {
+        Assert.SkipUnless(Tolerances.Fused, "Where multiply and add are rounded apart the sum of this row is another.");
+        float[] cosine = new float[1];
+        using CosineSimilarity similarity = new();
+
+        similarity.Matrix(new RowMatrix([0.1f, 0.6f, 0.1f, 0.6f], 4), cosine);
+
+        Assert.Equal(1.00000012f, cosine[0]);
     }
 
     [Theory]
