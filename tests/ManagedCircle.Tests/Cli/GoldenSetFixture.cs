@@ -52,6 +52,6 @@ public sealed class GoldenSetFixture : IDisposable
 internal sealed record GoldenVectors(ManifestCase Item, GoldenProblem Problem, Dictionary<string, double[]> Answers)
 {
     /// <summary>What verify makes of answers to it.</summary>
-    public IEnumerable<AnswerCheck> Check(Dictionary<string, double[]> answers, string precision) => Answers.Select(right =>
+    public IEnumerable<AnswerCheck> Check(Dictionary<string, double[]> answers, NumberFormat precision) => Answers.Select(right =>
         AnswerCheck.Of(Problem.Name, right.Key, right.Value, answers[right.Key], Item.Outputs[right.Key].Shape, Item.Outputs[right.Key].Tolerance!.Of(precision)));
 }

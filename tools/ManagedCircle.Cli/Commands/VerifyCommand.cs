@@ -7,12 +7,10 @@ namespace ManagedCircle.Cli.Commands;
 /// <summary><c>mcircle verify</c>: holds a backend's answers against golden vectors.</summary>
 internal static class VerifyCommand
 {
-    private const string DefaultPrecision = "float32";
-
     private static readonly Option<string> Golden = CommandOption.RequiredDirectory("--golden", "The golden set");
     private static readonly Option<string> Results = CommandOption.RequiredDirectory("--results", "The answers, under the set's names");
     private static readonly Option<int?> Precision = CommandOption.Choice(
-        "--precision", $"What they were computed in ({DefaultPrecision})", [.. NumberFormat.All.Select((format, index) => (format.Name, index))]);
+        "--precision", $"What they were computed in ({NumberFormat.Float32.Name})", [.. NumberFormat.All.Select((format, index) => (format.Name, index))]);
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
     private static readonly Option<string?> Html = CommandOption.File("--html", "report.html", "Write a page of the same");
 
@@ -25,7 +23,7 @@ internal static class VerifyCommand
 
     private static int Run(ParseResult command)
     {
-        string precision = command.GetValue(Precision) is { } index ? NumberFormat.All[index].Name : DefaultPrecision;
+        NumberFormat precision = command.GetValue(Precision) is { } index ? NumberFormat.All[index] : NumberFormat.Float32;
         string results = command.GetRequiredValue(Results);
         GoldenSet set = GoldenSet.Open(command.GetRequiredValue(Golden));
         using OutputFiles files = new([.. set.Files, .. set.AnswersIn(results)]);

@@ -11,7 +11,7 @@ namespace ManagedCircle.Cli.Golden;
 internal sealed partial record GoldenManifest(string Format, int Version, int Seed, IReadOnlyList<ManifestCase> Cases)
 {
     public const string FileName = "manifest.json", HashName = "manifest.sha256", FormatName = "mcircle-golden";
-    public const int CurrentVersion = 1;
+    public const int CurrentVersion = 2;
 
     private static readonly JsonSerializerOptions Json = new()
     {
@@ -213,7 +213,7 @@ internal sealed record ManifestArray(
     string Dtype,
     IReadOnlyList<int> Shape,
     [property: JsonPropertyName("sha256")] string Sha256,
-    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Tolerance? Tolerance = null)
+    [property: JsonIgnore(Condition = JsonIgnoreCondition.WhenWritingNull)] Tolerances? Tolerance = null)
 {
     // A plain header takes 128 bytes.
     private const int LongestHeader = 1 << 10;
@@ -234,7 +234,7 @@ internal sealed record ManifestArray(
             throw new BadInputException(where, "expected a tolerance of every answer, and of nothing else");
         }
 
-        if (Tolerance is not null && NumberFormat.All.Select(format => Tolerance.Of(format.Name)).Any(allowed => allowed < 0 || allowed is double.PositiveInfinity))
+        if (Tolerance is not null && NumberFormat.All.SelectMany(format => Tolerance.Of(format)?.All ?? []).Any(allowed => !(allowed >= 0) || !double.IsFinite(allowed)))
         {
             throw new BadInputException(where, "a tolerance out of range: expected finite numbers, at least 0");
         }

@@ -137,14 +137,17 @@ internal sealed record GoldenProblem
     }
 
     /// <summary>What each query's raw loss is multiplied by in the reduced loss, but for its weight and the output scale.</summary>
-    public double MeanFactor(ReferenceResult result)
+    public double MeanFactor(ReferenceResult result) => Denominator(result) is not 0 and double denominator ? 1 / denominator : 0;
+
+    /// <summary>What the sum of the weighted losses is divided by; the reduced loss is 0 where it is 0.</summary>
+    public double Denominator(ReferenceResult result)
     {
         if (Options.Scope == LossScope.Batch || Options.Reduction != LossReduction.Mean)
         {
             return 1;
         }
 
-        double denominator = Options.Denominator switch
+        return Options.Denominator switch
         {
             MeanDenominator.All => result.QueryCount,
             MeanDenominator.Valid => result.ValidCount,
@@ -152,7 +155,6 @@ internal sealed record GoldenProblem
             MeanDenominator.Weights => SumOfWeights(q => Labels[q] != Options.IgnoreLabel),
             _ => SumOfWeights(q => result.Losses[q] > 0),
         };
-        return denominator == 0 ? 0 : 1 / denominator;
 
         double SumOfWeights(Func<int, bool> counts) => Enumerable.Range(0, Labels.Length).Where(counts).Sum(WeightOf);
     }

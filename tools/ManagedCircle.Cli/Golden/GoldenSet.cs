@@ -131,7 +131,7 @@ internal sealed class GoldenSet
     private static ManifestCase WriteCase(OutputFolder folder, GoldenProblem problem, ref long bytes)
     {
         ReferenceResult result = problem.Solve();
-        Dictionary<string, Tolerance> tolerances = Tolerance.Of(problem, result);
+        Dictionary<string, Tolerances> tolerances = Tolerances.Of(problem, result);
         Dictionary<string, ManifestArray> inputs = [], outputs = [];
         long total = 0;
 

@@ -27,6 +27,9 @@ internal sealed class SplitMix64(ulong seed)
     /// <summary>A multiple of 2^-24 in [0, 1).</summary>
     public double Unit() => (double)(Next() >> 40) / (1 << 24);
 
+    /// <summary>Heads or tails.</summary>
+    public bool Flip() => Next() >> 63 == 0;
+
     /// <summary>A whole number from 0 to <paramref name="count"/> - 1.</summary>
     public int Below(int count) => (int)(Next() % (ulong)count);
 }

@@ -11,58 +11,133 @@ internal enum Verdict
     Unreadable,
 }
 
+/// <summary>The ways to measure how far an answer is from the reference's; <see cref="Deviation"/> says what each is.</summary>
+internal enum Measure
+{
+    Number,
+    Distance,
+    Scale,
+    Norm,
+    FineScale,
+    CommonScale,
+}
+
 /// <summary>One answer against the reference's.</summary>
 /// <param name="Case">The case.</param>
 /// <param name="Quantity">Which of its answers.</param>
-/// <param name="Verdict">Right only where every number is.</param>
-/// <param name="ErrorOverTolerance">The worst of all numbers: right up to 1; infinite where none is allowed; null where there is nothing to compare.</param>
-/// <param name="Where">Its index.</param>
-/// <param name="Expected">What the reference has there.</param>
+/// <param name="Verdict">Right only where every measure is.</param>
+/// <param name="ErrorOverTolerance">The worst of all measures: right up to 1; infinite where none is allowed; null where there is nothing to compare.</param>
+/// <param name="Measure">Which measure that is; a number that is wrong goes before all others.</param>
+/// <param name="Where">The index of the number.</param>
+/// <param name="Expected">What the reference has there; of the scale and the norm 1, of the distance 0.</param>
 /// <param name="Answer">What the backend has there.</param>
 /// <param name="Tolerance">How far they may be apart.</param>
 /// <param name="Reason">Why an answer could not be read, or has no tolerance.</param>
+/// <param name="Scale">The multiple of the expected numbers that is nearest to the answer, less 1, where it has a tolerance.</param>
 internal sealed record AnswerCheck(
-    string Case, string Quantity, Verdict Verdict, double? ErrorOverTolerance, string? Where, double? Expected, double? Answer, double? Tolerance, string? Reason)
+    string Case,
+    string Quantity,
+    Verdict Verdict,
+    double? ErrorOverTolerance = null,
+    Measure? Measure = null,
+    string? Where = null,
+    double? Expected = null,
+    double? Answer = null,
+    double? Tolerance = null,
+    string? Reason = null,
+    double? Scale = null)
 {
     /// <summary>Compares numbers of a shape.</summary>
-    public static AnswerCheck Of(string name, string quantity, double[] expected, double[] answer, IReadOnlyList<int> shape, double? tolerance)
+    public static AnswerCheck Of(string name, string quantity, double[] expected, double[] answer, IReadOnlyList<int> shape, Tolerance? tolerance)
     {
-        if (tolerance is not { } allowed)
+        if (tolerance is null)
         {
-            return new(name, quantity, Verdict.Right, null, null, null, null, null, "beyond this precision, so that any answer will do");
+            return new(name, quantity, Verdict.Right, Reason: "beyond this precision, so that any answer will do");
         }
 
-        int worst = -1;
-        double worstRatio = 0;
-        for (int i = 0; i < expected.Length; i++)
+        if (expected.Length == 0)
         {
-            double difference = Math.Abs(answer[i] - expected[i]);
-            double ratio = difference == 0 ? 0 : double.IsNaN(difference) || allowed == 0 ? double.PositiveInfinity : difference / allowed;
-            if (worst < 0 || ratio > worstRatio)
-            {
-                (worst, worstRatio) = (i, ratio);
-            }
+            return new(name, quantity, Verdict.Right, 0);
         }
 
-        return worst < 0
-            ? new(name, quantity, Verdict.Right, 0, null, null, null, allowed, null)
-            : new(name, quantity, worstRatio <= 1 ? Verdict.Right : Verdict.Wrong, worstRatio, IndexText(worst, shape), expected[worst], answer[worst], allowed, null);
+        Deviation off = Deviation.Of(expected, answer);
+        AnswerCheck number = new(
+            name, quantity, Verdict.Right, Share(off.Number, tolerance.Number), Golden.Measure.Number, IndexText(off.Worst, shape), expected[off.Worst], answer[off.Worst], tolerance.Number);
+        if (number.ErrorOverTolerance > 1 || !double.IsFinite(off.Number))
+        {
+            return number with { Verdict = Verdict.Wrong };
+        }
+
+        AnswerCheck worst = ((AnswerCheck[])
+        [
+            number,
+            OfWhole(Golden.Measure.Distance, off.Distance, 0, off.Distance, tolerance.Distance),
+            OfWhole(Golden.Measure.Scale, off.Scale, 1, 1 + off.Scale, tolerance.Scale),
+            OfWhole(Golden.Measure.Norm, off.Norm, 1, off.Norm is { } logarithm ? Math.Exp(logarithm) : null, tolerance.Norm),
+            OfWhole(Golden.Measure.FineScale, off.Spread < tolerance.Spread ? off.Scale : null, 1, 1 + off.Scale, tolerance.FineScale),
+        ]).MaxBy(check => check.ErrorOverTolerance)!;
+        return worst with { Verdict = worst.ErrorOverTolerance <= 1 ? Verdict.Right : Verdict.Wrong, Scale = tolerance.Scale is null ? null : off.Scale };
+
+        AnswerCheck OfWhole(Measure measure, double? error, double whole, double? answered, double? allowed) =>
+            new(name, quantity, Verdict.Right, error is { } value && allowed is { } most ? Share(Math.Abs(value), most) : 0, measure, null, whole, answered, allowed);
     }
 
+    private static double Share(double error, double allowed) => error == 0 ? 0 : double.IsNaN(error) || allowed == 0 ? double.PositiveInfinity : error / allowed;
+
     private static string IndexText(int index, IReadOnlyList<int> shape) => shape.Count == 2 ? $"[{index / shape[1]}, {index % shape[1]}]" : $"[{index}]";
+}
+
+/// <summary>
+/// What no array can tell alone: where rounding makes some gradients too long and some too short, a factor makes all of them too long. In 16 bits a factor of 1.01 is
+/// within the errors of most single arrays.
+/// </summary>
+internal static class CommonScale
+{
+    // The median of right backends' scales is within half a unit; fewer arrays than this may lean to one side.
+    private const double Units = 1.5;
+    private const int FewestArrays = 16;
+
+    /// <summary>The same checks; where gradients have a common scale, those that are nearer to it than to 1 are wrong.</summary>
+    public static IReadOnlyList<AnswerCheck> Judge(IReadOnlyList<AnswerCheck> checks, NumberFormat precision)
+    {
+        double[] scales = [.. checks.Where(IsGradient).Select(check => check.Scale!.Value).Order()];
+        if (scales.Length < FewestArrays || precision.Unit <= precision.Working)
+        {
+            return checks;
+        }
+
+        double common = scales[scales.Length / 2], allowed = Units * precision.Unit;
+        return Math.Abs(common) <= allowed
+            ? checks
+            : [.. checks.Select(check => !IsGradient(check) || check.Verdict != Verdict.Right || Math.Abs(check.Scale!.Value - common) > Math.Abs(check.Scale.Value)
+                ? check
+                : check with
+                {
+                    Verdict = Verdict.Wrong,
+                    ErrorOverTolerance = Math.Abs(common) / allowed,
+                    Measure = Measure.CommonScale,
+                    Where = null,
+                    Expected = 1,
+                    Answer = 1 + common,
+                    Tolerance = allowed,
+                })];
+    }
+
+    private static bool IsGradient(AnswerCheck check) =>
+        check is { Scale: not null, Quantity: Quantity.Gradient or Quantity.ReferenceGradient or Quantity.SimilarityGradient };
 }
 
 /// <summary>A backend's answers against those of a golden set.</summary>
 /// <param name="Precision">The precision they were computed in.</param>
 /// <param name="Checks">Every answer, in the order of the set.</param>
 /// <param name="Cause">The mistake that the numbers match, where there is one.</param>
-internal sealed record Verification(string Precision, IReadOnlyList<AnswerCheck> Checks, Convention? Cause)
+internal sealed record Verification(NumberFormat Precision, IReadOnlyList<AnswerCheck> Checks, Convention? Cause)
 {
     public bool Passed => Checks.All(check => check.Verdict == Verdict.Right);
 
     /// <summary>Compares the answers in a directory.</summary>
     /// <exception cref="BadInputException">The golden set is not as it was written, or there is no such directory.</exception>
-    public static Verification Of(GoldenSet set, string results, string precision, Action caseDone)
+    public static Verification Of(GoldenSet set, string results, NumberFormat precision, Action caseDone)
     {
         GoldenSet.ThrowIfNoDirectory(results);
 
@@ -71,30 +146,30 @@ internal sealed record Verification(string Precision, IReadOnlyList<AnswerCheck>
         foreach (ManifestCase item in set.Manifest.Cases)
         {
             GoldenProblem problem = set.ReadProblem(item);
-            Dictionary<string, double[]> answers = [];
+            Dictionary<string, double[]> answers = [], expected = [];
             int before = checks.Count;
             foreach ((string quantity, ManifestArray array) in item.Outputs)
             {
-                double[] expected = set.ReadAnswer(item, quantity);
-                checks.Add(Check(results, item.Name, quantity, array, expected, precision, answers));
+                expected[quantity] = set.ReadAnswer(item, quantity);
+                checks.Add(Check(results, item.Name, quantity, array, expected[quantity], precision, answers));
             }
 
             bool failed = checks.Skip(before).Any(check => check.Verdict == Verdict.Wrong);
-            cases.Add(new CaseAnswers(problem, item, answers, failed));
+            cases.Add(new CaseAnswers(problem, item, expected, answers, failed));
             caseDone();
         }
 
-        return new Verification(precision, checks, Diagnosis.Of(cases, precision));
+        return new Verification(precision, CommonScale.Judge(checks, precision), Diagnosis.Of(cases, precision));
     }
 
     private static AnswerCheck Check(
-        string results, string name, string quantity, ManifestArray array, double[] expected, string precision, Dictionary<string, double[]> answers)
+        string results, string name, string quantity, ManifestArray array, double[] expected, NumberFormat precision, Dictionary<string, double[]> answers)
     {
         string path = GoldenSet.PathOf(results, name, quantity);
-        double? tolerance = array.Tolerance?.Of(precision);
+        Tolerance? tolerance = array.Tolerance?.Of(precision);
         if (!Path.Exists(path))
         {
-            return new(name, quantity, Verdict.Missing, null, null, null, null, tolerance, $"{path}: no such file");
+            return new(name, quantity, Verdict.Missing, Tolerance: tolerance?.Number, Reason: $"{path}: no such file");
         }
 
         try
@@ -113,25 +188,49 @@ internal sealed record Verification(string Precision, IReadOnlyList<AnswerCheck>
         }
         catch (BadInputException error)
         {
-            return new(name, quantity, Verdict.Unreadable, null, null, null, null, tolerance, error.Message);
+            return new(name, quantity, Verdict.Unreadable, Tolerance: tolerance?.Number, Reason: error.Message);
         }
     }
 }
 
 /// <summary>What a backend answers to a case.</summary>
-internal sealed record CaseAnswers(GoldenProblem Problem, ManifestCase Item, Dictionary<string, double[]> Answers, bool Failed)
+internal sealed record CaseAnswers(GoldenProblem Problem, ManifestCase Item, Dictionary<string, double[]> Expected, Dictionary<string, double[]> Answers, bool Failed)
 {
-    /// <summary>Whether they are those of a mistake; null where the case does not tell that mistake.</summary>
-    public bool? Match(Convention convention, string precision)
+    // Numbers under a mistake may be larger than the right ones, and their errors with them; trials are no bound of those.
+    private const double OfTolerance = 16, OfUnit = 4;
+
+    /// <summary>Whether they are those of a mistake; null where the case does not tell that mistake from the right way.</summary>
+    public bool? Match(Convention convention, NumberFormat precision)
     {
         if (convention.Solve(Problem) is not { } mistaken)
         {
             return null;
         }
 
-        return Answers.All(answer => AnswerCheck.Of(
-            Problem.Name, answer.Key, mistaken[answer.Key], answer.Value, Item.Outputs[answer.Key].Shape, Item.Outputs[answer.Key].Tolerance?.Of(precision)).Verdict == Verdict.Right);
+        double growth = Growth(Quantity.Losses);
+        bool told = false, match = true, anyUnsettled = false, anyNotFinite = false;
+        foreach ((string quantity, double[] answer) in Answers)
+        {
+            double[] expected = Expected[quantity], wrong = mistaken[quantity];
+            double largest = Largest(wrong);
+            double allowed = Item.Outputs[quantity].Tolerance?.Of(precision) is not { } tolerance ? double.PositiveInfinity
+                : OfTolerance * tolerance.Number * Growth(quantity) * growth + OfUnit * (Largest(expected) == 0 ? 1 << 8 : 1) * precision.Unit * largest;
+            for (int i = 0; i < answer.Length; i++)
+            {
+                // NaN stands for what a mistake does not settle: some of it is not finite.
+                anyUnsettled |= double.IsNaN(wrong[i]);
+                anyNotFinite |= !double.IsFinite(answer[i]);
+                told |= !(Math.Abs(wrong[i] - expected[i]) <= allowed);
+                match &= double.IsNaN(wrong[i]) || Math.Abs(wrong[i] - answer[i]) <= allowed;
+            }
+        }
+
+        return told ? match && anyUnsettled == anyNotFinite : null;
+
+        double Growth(string quantity) => Largest(Expected[quantity]) is > 0 and double right ? Math.Max(1, Largest(mistaken[quantity]) / right) : 1;
     }
+
+    private static double Largest(double[] numbers) => numbers.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
 }
 
 /// <summary>Finds the mistake that a backend's answers match.</summary>
@@ -144,7 +243,7 @@ internal static class Diagnosis
     /// The mistake that explains the first failed case and the most others. Where several do, the one that the cases answered rightly contradict least, for a
     /// mistake shows in every case that tells it.
     /// </summary>
-    public static Convention? Of(IReadOnlyList<CaseAnswers> cases, string precision)
+    public static Convention? Of(IReadOnlyList<CaseAnswers> cases, NumberFormat precision)
     {
         CaseAnswers[] failed = [.. cases.Where(item => item.Failed && item.Problem.Size <= SmallCase)];
         if (failed.Length == 0)

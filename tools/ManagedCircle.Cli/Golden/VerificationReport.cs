@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Net;
 using System.Text;
+using System.Text.Json;
 using Spectre.Console;
 
 namespace ManagedCircle.Cli.Golden;
@@ -14,7 +15,7 @@ internal sealed record VerificationReport(
         IReadOnlyList<AnswerCheck> checks = verification.Checks;
         return new(
             verification.Passed,
-            verification.Precision,
+            verification.Precision.Name,
             checks.Select(check => check.Case).Distinct().Count(),
             checks.Count,
             Count(Verdict.Wrong),
@@ -92,7 +93,16 @@ internal sealed record VerificationCause(string Name, string Mistake);
 
 /// <summary>One answer in a report.</summary>
 internal sealed record VerificationRow(
-    string Case, string Quantity, string Verdict, double? ErrorOverTolerance, string? Where, double? Expected, double? Answer, double? Tolerance, string? Reason)
+    string Case,
+    string Quantity,
+    string Verdict,
+    double? ErrorOverTolerance,
+    string? Where,
+    double? Expected,
+    double? Answer,
+    double? Tolerance,
+    string? Reason,
+    string? Measure)
 {
     public static VerificationRow Of(AnswerCheck check) => new(
         check.Case,
@@ -103,11 +113,48 @@ internal sealed record VerificationRow(
         check.Expected,
         check.Answer,
         check.Tolerance,
-        check.Verdict == Golden.Verdict.Wrong
-            ? string.Create(CultureInfo.InvariantCulture, $"{check.Answer:G9}, expected {check.Expected:G9} within {check.Tolerance:G2}")
-            : check.Reason);
+        check.Verdict == Golden.Verdict.Wrong ? ReasonOf(check) : check.Reason,
+        check.Measure is { } measure ? JsonNamingPolicy.KebabCaseLower.ConvertName(measure.ToString()) : null);
 
     /// <summary>Its cells in a table.</summary>
     internal IEnumerable<string> Cells =>
         [Case, Quantity, ErrorOverTolerance?.ToString("G3", CultureInfo.InvariantCulture) ?? "", Where ?? "", Verdict, Reason ?? ""];
+
+    private static string ReasonOf(AnswerCheck check)
+    {
+        double answer = check.Answer!.Value, expected = check.Expected!.Value;
+        FormattableString reason = check.Measure switch
+        {
+            Golden.Measure.Distance => $"the numbers are all in all {answer:G3} from those expected (the root of the sum of squares), at most {check.Tolerance:G2} allowed",
+            Golden.Measure.Scale => $"the numbers are on the whole {Shown(answer, 1)} times those expected, 1 +- {check.Tolerance:G2} allowed",
+            Golden.Measure.Norm => $"the norm is {Shown(answer, 1)} times the one expected, from {Math.Exp(-check.Tolerance!.Value):G3} to {Math.Exp(check.Tolerance.Value):G3} times allowed",
+            Golden.Measure.FineScale =>
+                $"the numbers are {Shown(answer, 1)} times those expected and hardly differ but for that, where rounding would spread them; 1 +- {check.Tolerance:G2} allowed",
+            Golden.Measure.CommonScale =>
+                $"all gradients are about {Shown(answer, 1)} times those expected (the median), where rounding makes some longer and some shorter; 1 +- {check.Tolerance:G2} allowed",
+            _ when !double.IsFinite(answer) => $"{answer}, expected {expected:G9} within {check.Tolerance:G2}",
+            _ => $"{Shown(answer, expected)}, expected {Shown(expected, answer)} within {check.Tolerance:G2}: {Math.Abs(answer - expected):G3} apart",
+        };
+        return FormattableString.Invariant(reason);
+    }
+
+    /// <summary>A number with as many digits as show how it differs from another.</summary>
+    private static string Shown(double number, double other)
+    {
+        for (int digits = 4; digits < 17; digits++)
+        {
+            string text = Text(number, digits);
+            double shown = Parsed(text) - Parsed(Text(other, digits)), difference = number - other;
+            if (Math.Abs(shown - difference) <= 0.1 * Math.Abs(difference))
+            {
+                return text;
+            }
+        }
+
+        return Text(number, 17);
+
+        static string Text(double x, int digits) => x.ToString($"G{digits}", CultureInfo.InvariantCulture);
+
+        static double Parsed(string text) => double.Parse(text, CultureInfo.InvariantCulture);
+    }
 }

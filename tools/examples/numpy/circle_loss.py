@@ -39,6 +39,46 @@ MISTAKES = {
 }
 
 
+class Rounded(np.ndarray):
+    """float32 numbers; the result of every step is rounded on to float16 or bfloat16. A sum is one step, as is a product of matrices."""
+
+    def __array_ufunc__(self, ufunc, method, *inputs, out=(), **keywords):
+        plain = [x.view(np.ndarray) if isinstance(x, Rounded) else x for x in inputs]
+        result = self.nearest(getattr(ufunc, method)(*plain, **keywords))
+        if out:
+            out[0].view(np.ndarray)[...] = result
+            return out[0]
+        return result
+
+    def __array_function__(self, function, types, arguments, keywords):
+        return self.nearest(super().__array_function__(function, types, arguments, keywords))
+
+    @classmethod
+    def nearest(cls, x):
+        return cls.round(np.asarray(x, np.float32)).view(cls) if np.asarray(x).dtype.kind == "f" else x
+
+
+class Float16(Rounded):
+    @staticmethod
+    def round(x):
+        return x.astype(np.float16).astype(np.float32)
+
+
+class Bfloat16(Rounded):
+    @staticmethod
+    def round(x):
+        return (bfloat16(x.reshape(-1)) << 16).view(np.float32).reshape(x.shape)
+
+
+# What makes numbers of a precision of others.
+PRECISIONS = {
+    "float64": lambda x: np.asarray(x, np.float64),
+    "float32": lambda x: np.asarray(x, np.float32),
+    "float16": Float16.nearest,
+    "bfloat16": Bfloat16.nearest,
+}
+
+
 def log_sum_exp(logits, members, masked_by_a_factor):
     """Over the members of each row; -inf for none."""
     if masked_by_a_factor:
@@ -62,7 +102,7 @@ def sigmoid(z):
 def unit_rows(rows):
     """Rows of norm 1, zero rows left as they are; and the norms, shape [count, 1]."""
     norms = np.sqrt(np.sum(rows * rows, axis=1, keepdims=True))
-    return rows / np.maximum(norms, 1e-12), norms
+    return rows / np.where(norms > 0, norms, 1), norms
 
 
 def through_norm(gradient, unit, norms, mistake):
@@ -71,11 +111,12 @@ def through_norm(gradient, unit, norms, mistake):
         return gradient
     if mistake != "jacobian-not-projected":
         gradient = gradient - np.sum(gradient * unit, axis=1, keepdims=True) * unit
-    return np.where(norms > 0, gradient / np.maximum(norms, 1e-12), 0)
+    return np.where(norms > 0, gradient / np.where(norms > 0, norms, 1), 0)
 
 
-def bfloat16(labels):
-    bits = labels.astype(np.float32).view(np.uint32)
+def bfloat16(x):
+    """The upper half of a float32, rounded to the nearest."""
+    bits = x.astype(np.float32).view(np.uint32)
     return (bits + 0x7FFF + ((bits >> 16) & 1)) >> 16
 
 
@@ -113,11 +154,11 @@ def clamp(s, how):
     return {"none": s, "max1": np.minimum(s, 1), "both": np.clip(s, -1, 1)}[how]
 
 
-def loss_of_similarities(s, case, inputs, mistake):
+def loss_of_similarities(s, case, inputs, mistake, held):
     """The reduced loss, the losses, and the gradient of the similarities."""
-    options, dtype = case["options"], s.dtype
-    gamma = dtype.type(options["gamma"])
-    op, on, dp, dn = (dtype.type(options[name]) for name in ("positive-optimum", "negative-optimum", "positive-margin", "negative-margin"))
+    options = case["options"]
+    gamma = held(options["gamma"])
+    op, on, dp, dn = (held(options[name]) for name in ("positive-optimum", "negative-optimum", "positive-margin", "negative-margin"))
     if mistake == "margins-swapped":
         dp, dn = dn, dp
     positive, negative, query_part = pairs_of(case, inputs, mistake)
@@ -128,7 +169,7 @@ def loss_of_similarities(s, case, inputs, mistake):
         positive_weight = negative_weight = np.ones_like(s)
         positive_slope, negative_slope = np.full_like(s, -gamma), np.full_like(s, gamma)
     else:
-        floor = dtype.type(-np.inf if mistake == "alpha-not-floored" else 0)
+        floor = held(-np.inf if mistake == "alpha-not-floored" else 0.0)
         positive_weight, negative_weight = np.maximum(op - c, floor), np.maximum(c - on, floor)
         positive_slope, negative_slope = -gamma * positive_weight, gamma * negative_weight
         if options["alpha-gradient"] == "attached" or mistake == "alpha-attached":
@@ -159,28 +200,28 @@ def loss_of_similarities(s, case, inputs, mistake):
 
     # The reduction.
     weights = inputs["weights"][:, None] if "weights" in inputs and mistake != "weights-ignored" else np.ones_like(losses)
-    denominator = dtype.type(1)
+    denominator = held(1.0)
     if options["scope"] == "query" and options["reduction"] == "mean" and mistake != "sum-not-mean":
         part = query_part[:, None]
-        denominator = {
+        denominator = held(1.0 * {
             "all": part.sum(),
             "valid": valid.sum(),
             "nonzero": (losses > 0).sum(),
             "weights": weights[part].sum(),
             "weights-nonzero": weights[losses > 0].sum(),
-        }["all" if mistake == "mean-over-all" else options["denominator"]].astype(dtype)
-    output_scale = 1 / gamma if options["output-scale"] == "inverse-gamma" else dtype.type(1)
-    factor = weights * (output_scale / denominator if denominator > 0 else dtype.type(0))
-    upstream = inputs["upstream"] if "upstream" in inputs and mistake != "upstream-ignored" else np.ones(1, dtype)
+        }["all" if mistake == "mean-over-all" else options["denominator"]])
+    output_scale = 1 / gamma if options["output-scale"] == "inverse-gamma" else held(1.0)
+    factor = weights * (output_scale / denominator if denominator > 0 else held(0.0))
+    upstream = inputs["upstream"] if "upstream" in inputs and mistake != "upstream-ignored" else held(np.ones(1))
     gradient = gradient * factor * upstream[:, None]
     return np.sum(factor * losses), (losses * output_scale)[:, 0], gradient.reshape(s.shape)
 
 
-def answer(case, inputs, mistake):
+def answer(case, inputs, mistake, held):
     """Every answer that the case asks for, by its name."""
     options = case["options"]
     if case["entry"] == "similarities":
-        loss, losses, gradient = loss_of_similarities(inputs["similarities"], case, inputs, mistake)
+        loss, losses, gradient = loss_of_similarities(inputs["similarities"], case, inputs, mistake, held)
         return {"loss": loss, "losses": losses, "similarity-gradient": gradient}
 
     own_batch = case["entry"] == "self"
@@ -188,7 +229,7 @@ def answer(case, inputs, mistake):
     normalize = options["normalize"] and mistake != "not-normalized"
     u, query_norms = unit_rows(queries) if normalize else (queries, None)
     v, reference_norms = unit_rows(references) if normalize else (references, None)
-    loss, losses, similarity_gradient = loss_of_similarities(u @ v.T, case, inputs, mistake)
+    loss, losses, similarity_gradient = loss_of_similarities(u @ v.T, case, inputs, mistake, held)
     gradient, reference_gradient = similarity_gradient @ v, similarity_gradient.T @ u
     if own_batch and mistake != "queries-only":
         gradient = gradient + reference_gradient
@@ -203,7 +244,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("golden", nargs="?", type=pathlib.Path)
     parser.add_argument("results", nargs="?", type=pathlib.Path)
-    parser.add_argument("--dtype", choices=["float32", "float64"], default="float32")
+    parser.add_argument("--dtype", choices=PRECISIONS, default="float32")
     parser.add_argument("--mistake", choices=MISTAKES)
     parser.add_argument("--list-mistakes", action="store_true", help="each with the cause that verify is to name")
     arguments = parser.parse_args()
@@ -213,15 +254,16 @@ def main():
     if arguments.results is None:
         parser.error("expected a golden set and a directory for the results")
 
+    held = PRECISIONS[arguments.dtype]
     manifest = json.loads((arguments.golden / "manifest.json").read_text())
     for case in manifest["cases"]:
         inputs = {name: np.load(arguments.golden / case["name"] / f"{name}.npy") for name in case["inputs"]}
-        inputs = {name: x.astype(arguments.dtype) if x.dtype.kind == "f" else x for name, x in inputs.items()}
-        answers = answer(case, inputs, arguments.mistake)
+        inputs = {name: held(x) if x.dtype.kind == "f" else x for name, x in inputs.items()}
+        answers = answer(case, inputs, arguments.mistake, held)
         directory = arguments.results / case["name"]
         directory.mkdir(parents=True, exist_ok=True)
         for name in case["outputs"]:
-            np.save(directory / f"{name}.npy", np.asarray(answers[name], arguments.dtype))
+            np.save(directory / f"{name}.npy", np.asarray(answers[name]))
 
 
 if __name__ == "__main__":
