@@ -17,7 +17,7 @@ mkdir "$TMPDIR"
 
 # Runs a command that README.md shows, with more arguments.
 as_shown() {
-  sed -E 's/ +#.*//' "$root/README.md" | grep -qF -- "$1" || fail "README.md does not show: $1"
+  grep -qF -- "$1" <(sed -E 's/ +#.*//' "$root/README.md") || fail "README.md does not show: $1"
   echo "-- $1"
   bash -c "$1 \"\$@\"" newcomer "${@:2}" || fail "in $PWD: $1"
 }
