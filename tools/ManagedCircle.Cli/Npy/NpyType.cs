@@ -16,26 +16,23 @@ internal enum NpyKind
 internal readonly record struct NpyType(NpyKind Kind, int Bytes, bool BigEndian)
 {
     // NumPy's codes of kind and size, its letters, and its names; C's long is that of Linux and macOS. The letter b is a byte, the code b1 a bool.
-    private static readonly Dictionary<string, (NpyKind Kind, int Bytes)> Names = new(StringComparer.Ordinal)
+    private static readonly Dictionary<string, (NpyKind Kind, int Bytes)> Names = new (NpyKind Kind, int Bytes, string Names)[]
     {
-        ["?"] = (NpyKind.Bool, 1), ["b1"] = (NpyKind.Bool, 1), ["bool"] = (NpyKind.Bool, 1), ["bool_"] = (NpyKind.Bool, 1), ["bool8"] = (NpyKind.Bool, 1),
-        ["i1"] = (NpyKind.Signed, 1), ["b"] = (NpyKind.Signed, 1), ["int8"] = (NpyKind.Signed, 1), ["byte"] = (NpyKind.Signed, 1),
-        ["i2"] = (NpyKind.Signed, 2), ["h"] = (NpyKind.Signed, 2), ["int16"] = (NpyKind.Signed, 2), ["short"] = (NpyKind.Signed, 2),
-        ["i4"] = (NpyKind.Signed, 4), ["i"] = (NpyKind.Signed, 4), ["int32"] = (NpyKind.Signed, 4), ["intc"] = (NpyKind.Signed, 4),
-        ["i8"] = (NpyKind.Signed, 8), ["l"] = (NpyKind.Signed, 8), ["q"] = (NpyKind.Signed, 8), ["p"] = (NpyKind.Signed, 8), ["n"] = (NpyKind.Signed, 8),
-        ["int64"] = (NpyKind.Signed, 8), ["int"] = (NpyKind.Signed, 8), ["int_"] = (NpyKind.Signed, 8), ["intp"] = (NpyKind.Signed, 8),
-        ["long"] = (NpyKind.Signed, 8), ["longlong"] = (NpyKind.Signed, 8),
-        ["u1"] = (NpyKind.Unsigned, 1), ["B"] = (NpyKind.Unsigned, 1), ["uint8"] = (NpyKind.Unsigned, 1), ["ubyte"] = (NpyKind.Unsigned, 1),
-        ["u2"] = (NpyKind.Unsigned, 2), ["H"] = (NpyKind.Unsigned, 2), ["uint16"] = (NpyKind.Unsigned, 2), ["ushort"] = (NpyKind.Unsigned, 2),
-        ["u4"] = (NpyKind.Unsigned, 4), ["I"] = (NpyKind.Unsigned, 4), ["uint32"] = (NpyKind.Unsigned, 4), ["uintc"] = (NpyKind.Unsigned, 4),
-        ["u8"] = (NpyKind.Unsigned, 8), ["L"] = (NpyKind.Unsigned, 8), ["Q"] = (NpyKind.Unsigned, 8), ["P"] = (NpyKind.Unsigned, 8), ["N"] = (NpyKind.Unsigned, 8),
-        ["uint64"] = (NpyKind.Unsigned, 8), ["uint"] = (NpyKind.Unsigned, 8), ["uintp"] = (NpyKind.Unsigned, 8),
-        ["ulong"] = (NpyKind.Unsigned, 8), ["ulonglong"] = (NpyKind.Unsigned, 8),
-        ["f2"] = (NpyKind.Float, 2), ["e"] = (NpyKind.Float, 2), ["float16"] = (NpyKind.Float, 2), ["half"] = (NpyKind.Float, 2),
-        ["f4"] = (NpyKind.Float, 4), ["f"] = (NpyKind.Float, 4), ["float32"] = (NpyKind.Float, 4), ["single"] = (NpyKind.Float, 4),
-        ["f8"] = (NpyKind.Float, 8), ["d"] = (NpyKind.Float, 8), ["float64"] = (NpyKind.Float, 8), ["double"] = (NpyKind.Float, 8),
-        ["float"] = (NpyKind.Float, 8), ["float_"] = (NpyKind.Float, 8),
-    };
+        (NpyKind.Bool, 1, "? b1 bool bool_ bool8"),
+        (NpyKind.Signed, 1, "i1 b int8 byte"),
+        (NpyKind.Signed, 2, "i2 h int16 short"),
+        (NpyKind.Signed, 4, "i4 i int32 intc"),
+        (NpyKind.Signed, 8, "i8 l q p n int64 int int_ intp long longlong"),
+        (NpyKind.Unsigned, 1, "u1 B uint8 ubyte"),
+        (NpyKind.Unsigned, 2, "u2 H uint16 ushort"),
+        (NpyKind.Unsigned, 4, "u4 I uint32 uintc"),
+        (NpyKind.Unsigned, 8, "u8 L Q P N uint64 uint uintp ulong ulonglong"),
+        (NpyKind.Float, 2, "f2 e float16 half"),
+        (NpyKind.Float, 4, "f4 f float32 single"),
+        (NpyKind.Float, 8, "f8 d float64 double float float_"),
+    }
+    .SelectMany(type => type.Names.Split(' '), (type, name) => (Name: name, Type: (type.Kind, type.Bytes)))
+    .ToDictionary(named => named.Name, named => named.Type, StringComparer.Ordinal);
 
     /// <summary>The type of a name; null for one that is not of plain numbers.</summary>
     public static NpyType? Of(string name)
