@@ -363,7 +363,7 @@ public sealed class NpyReaderTests : IDisposable
     }
 
     [Fact]
-    public void A_named_pipe_that_somebody_writes_to_is_read()
+    public async Task A_named_pipe_that_somebody_writes_to_is_read()
     {
         Assert.SkipUnless(OperatingSystem.IsLinux(), "Linux lists what a process has open");
         string path = directory["pipe"];
@@ -381,7 +381,8 @@ public sealed class NpyReaderTests : IDisposable
             }
         }
 
-        Assert.Equal([3f, 4f], reading.Result.Values);
+        NpyMatrix<float> read = await reading;
+        Assert.Equal([3f, 4f], read.Values);
     }
 
     [Fact]

@@ -70,7 +70,7 @@ public sealed unsafe class PairGradientTileTests
         for (int row = 0; row < rowCount; row++)
         {
             int start = (row * Layout.TileStride) + tile.Pairs.FirstPair(row), end = (row * Layout.TileStride) + columnCount;
-            Assert.Equal(apart[start..Math.Max(start, end)], new Span<float>(tile.Pairs.Similarities, tile.Length)[start..Math.Max(start, end)]);
+            Assert.Equal(apart.AsSpan(start..Math.Max(start, end)), new Span<float>(tile.Pairs.Similarities, tile.Length)[start..Math.Max(start, end)]);
         }
 
         tile.Restore();

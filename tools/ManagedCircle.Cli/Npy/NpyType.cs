@@ -15,33 +15,32 @@ internal enum NpyKind
 /// <param name="BigEndian">Whether the first byte is the most significant one.</param>
 internal readonly record struct NpyType(NpyKind Kind, int Bytes, bool BigEndian)
 {
-    // NumPy's codes of kind and size, its letters, and its names; C's long is that of Linux and macOS. The letter b is a byte, the code b1 a bool.
-    private static readonly Dictionary<string, (NpyKind Kind, int Bytes)> Names = new (NpyKind Kind, int Bytes, string Names)[]
-    {
-        (NpyKind.Bool, 1, "? b1 bool bool_ bool8"),
-        (NpyKind.Signed, 1, "i1 b int8 byte"),
-        (NpyKind.Signed, 2, "i2 h int16 short"),
-        (NpyKind.Signed, 4, "i4 i int32 intc"),
-        (NpyKind.Signed, 8, "i8 l q p n int64 int int_ intp long longlong"),
-        (NpyKind.Unsigned, 1, "u1 B uint8 ubyte"),
-        (NpyKind.Unsigned, 2, "u2 H uint16 ushort"),
-        (NpyKind.Unsigned, 4, "u4 I uint32 uintc"),
-        (NpyKind.Unsigned, 8, "u8 L Q P N uint64 uint uintp ulong ulonglong"),
-        (NpyKind.Float, 2, "f2 e float16 half"),
-        (NpyKind.Float, 4, "f4 f float32 single"),
-        (NpyKind.Float, 8, "f8 d float64 double float float_"),
-    }
-    .SelectMany(type => type.Names.Split(' '), (type, name) => (Name: name, Type: (type.Kind, type.Bytes)))
-    .ToDictionary(named => named.Name, named => named.Type, StringComparer.Ordinal);
-
     /// <summary>The type of a name; null for one that is not of plain numbers.</summary>
     public static NpyType? Of(string name)
     {
         (char order, string type) = name is ['<' or '>' or '=' or '|', ..] ? (name[0], name[1..]) : ('=', name);
-        return Names.TryGetValue(type, out (NpyKind Kind, int Bytes) known)
-            ? new NpyType(known.Kind, known.Bytes, order == '>' || (order != '<' && !BitConverter.IsLittleEndian))
+        return Number(type) is (NpyKind kind, int bytes)
+            ? new NpyType(kind, bytes, order == '>' || (order != '<' && !BitConverter.IsLittleEndian))
             : null;
     }
+
+    // NumPy's codes of kind and size, its letters, and its names; C's long is that of Linux and macOS. The letter b is a byte, the code b1 a bool.
+    private static (NpyKind Kind, int Bytes)? Number(string name) => name switch
+    {
+        "b1" or "?" or "bool" or "bool_" or "bool8" => (NpyKind.Bool, 1),
+        "i1" or "b" or "int8" or "byte" => (NpyKind.Signed, 1),
+        "i2" or "h" or "int16" or "short" => (NpyKind.Signed, 2),
+        "i4" or "i" or "int32" or "intc" => (NpyKind.Signed, 4),
+        "i8" or "l" or "q" or "p" or "n" or "int64" or "int" or "int_" or "intp" or "long" or "longlong" => (NpyKind.Signed, 8),
+        "u1" or "B" or "uint8" or "ubyte" => (NpyKind.Unsigned, 1),
+        "u2" or "H" or "uint16" or "ushort" => (NpyKind.Unsigned, 2),
+        "u4" or "I" or "uint32" or "uintc" => (NpyKind.Unsigned, 4),
+        "u8" or "L" or "Q" or "P" or "N" or "uint64" or "uint" or "uintp" or "ulong" or "ulonglong" => (NpyKind.Unsigned, 8),
+        "f2" or "e" or "float16" or "half" => (NpyKind.Float, 2),
+        "f4" or "f" or "float32" or "single" => (NpyKind.Float, 4),
+        "f8" or "d" or "float64" or "double" or "float" or "float_" => (NpyKind.Float, 8),
+        _ => null,
+    };
 
     /// <summary>What a name that is none of these names.</summary>
     public static string Describe(string name) => name.TrimStart('<', '>', '=', '|') switch
