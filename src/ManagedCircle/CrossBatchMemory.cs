@@ -357,7 +357,7 @@ public sealed class CrossBatchMemory
         stream.Write(checksum.Hash);
     }
 
-    /// <summary>Writes the memory to a file, under a temporary name beside it first, so that a failure leaves the file that was there and nothing else.</summary>
+    /// <summary>Writes the memory to a file, under a temporary name beside it first: a failure leaves the file that was there, and no other.</summary>
     /// <param name="path">The file; replaced, with the same modes. Where it is a symbolic link, what that leads to is replaced.</param>
     /// <exception cref="IOException">The file cannot be written, or is a directory, a device or a pipe.</exception>
     /// <exception cref="UnauthorizedAccessException">The file or its directory may not be written.</exception>

@@ -21,7 +21,7 @@ internal sealed class ReplacedFile : IDisposable
 
     /// <summary>Begins a file.</summary>
     /// <param name="path">The file to replace, or a new one.</param>
-    /// <param name="length">The bytes it is going to have, for which there must be room, and which are reserved where the disk can; 0 where that is not known.</param>
+    /// <param name="length">The bytes it is going to have: there must be room, which is reserved where the disk can; 0 where that is not known.</param>
     /// <exception cref="IOException">There is a directory, a device or a pipe, the directory is missing, or the disk has no room.</exception>
     /// <exception cref="UnauthorizedAccessException">The file or its directory may not be written.</exception>
     public ReplacedFile(string path, long length = 0)
@@ -125,9 +125,11 @@ internal sealed class ReplacedFile : IDisposable
         long free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(directory)! : directory).AvailableFreeSpace;
         if (length > free)
         {
-            throw new IOException(string.Create(
-                CultureInfo.InvariantCulture, $"no room: {length / 1e9:0.###} GB ({length} bytes) to write, and {free / 1e9:0.###} GB are free on that disk"));
+            throw new IOException($"no room: {Size(length)} to write, and {Size(free)} free on that disk");
         }
+
+        static string Size(long bytes) =>
+            bytes < 1_000_000 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.###} GB ({bytes} bytes)");
     }
 
     /// <summary>The modes of a file, or null where there is none yet, or on a system without modes.</summary>

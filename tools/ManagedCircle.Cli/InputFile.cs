@@ -44,7 +44,8 @@ internal static class InputFile
     public static string RealPath(string path) => ReplacedFile.RealPath(path == StandardInput ? "/dev/stdin" : path);
 
     // A pipe has no length. One without a name is a link to nothing in the list of what a process has open.
-    private static bool IsReadOnce(string path) => path == StandardInput || (File.Exists(path) && new FileInfo(RealPath(path)) is not { Exists: true, Length: > 0 });
+    private static bool IsReadOnce(string path) =>
+        path == StandardInput || (File.Exists(path) && new FileInfo(RealPath(path)) is not { Exists: true, Length: > 0 });
 
     private static FileStream OpenByName(string path)
     {
@@ -65,8 +66,9 @@ internal static class InputFile
                 return OpenToRead(path);
             }
 
-            string real = RealPath(path);
-            if (real.StartsWith("/dev/", StringComparison.Ordinal) && !real.StartsWith("/dev/shm/", StringComparison.Ordinal))
+            // Below /dev are devices, but for the files of /dev/shm and, where they are no links, the pipes of /dev/fd.
+            string[] parts = RealPath(path).Split('/');
+            if (parts is ["", "dev", not ("shm" or "fd"), ..])
             {
                 throw new BadInputException(path, "a device: expected a .npy file or a pipe");
             }

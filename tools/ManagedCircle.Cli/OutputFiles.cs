@@ -70,7 +70,7 @@ internal sealed class OutputFiles(params IReadOnlyList<string?> inputs) : IUnfin
     {
         if (inputs.FirstOrDefault(input => input is not null && SameFile.IsOne(input, path)) is string input)
         {
-            throw new UsageException(input == path ? $"{path} is an input: expected another file to write." : $"{path} is the input {input}: expected another file to write.");
+            throw new UsageException($"{path} is {(input == path ? "an input" : $"the input {InputFile.NameOf(input)}")}: expected another file to write.");
         }
 
         if (files.Exists(file => SameFile.IsOne(file.Path, path)))

@@ -5,7 +5,7 @@ using ManagedCircle.Cli.Commands;
 
 namespace ManagedCircle.Cli;
 
-/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 the input is bad or the answers are wrong, 2 usage, 128 and its number where a signal ended it.</summary>
+/// <summary>The <c>mcircle</c> tool. Exit codes: 0 done, 1 bad input or wrong answers, 2 usage, 128 and its number where a signal ended it.</summary>
 internal static class Program
 {
     private const int BadInput = 1, Usage = 2;

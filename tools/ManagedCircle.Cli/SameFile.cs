@@ -27,7 +27,8 @@ internal static class SameFile
         try
         {
             using FileStream open = file.Open(FileMode.Open, FileAccess.Read, FileShare.ReadWrite | FileShare.Delete);
-            string? number = File.ReadLines($"/proc/self/fdinfo/{open.SafeFileHandle.DangerousGetHandle()}").FirstOrDefault(line => line.StartsWith("ino:", StringComparison.Ordinal));
+            IEnumerable<string> lines = File.ReadLines($"/proc/self/fdinfo/{open.SafeFileHandle.DangerousGetHandle()}");
+            string? number = lines.FirstOrDefault(line => line.StartsWith("ino:", StringComparison.Ordinal));
             return number is null ? null : (number, file.Length, file.LastWriteTimeUtc);
         }
         catch (Exception error) when (error is IOException or UnauthorizedAccessException)

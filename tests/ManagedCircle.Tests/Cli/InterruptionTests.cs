@@ -1,5 +1,6 @@
 using System.Diagnostics;
 using System.Globalization;
+using ManagedCircle.Cli.Golden;
 using Xunit;
 
 namespace ManagedCircle.Tests.Cli;
@@ -39,13 +40,34 @@ public sealed class InterruptionTests : IDisposable
     [InlineData("HUP", 129)]
     public void A_golden_set_does_not_stay(string signal, int exitCode) => ExpectNothing(signal, exitCode, $"golden --threads 2 --out {directory["new"]}");
 
-    /// <summary>Sends the signal once the first unfinished name is there.</summary>
+    [Theory]
+    [InlineData("INT", 130)]
+    [InlineData("TERM", 143)]
+    public void A_golden_set_that_was_to_be_replaced_stays(string signal, int exitCode)
+    {
+        GoldenSet.Write(directory["set"], 7, [new GoldenCases(7).All().First()], static () => { });
+        string[] before = [.. Directory.EnumerateFileSystemEntries(directory["set"], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal)];
+
+        Interrupt(signal, exitCode, directory["set"], $"golden --out {directory["set"]}");
+
+        Assert.Equal(before, Directory.EnumerateFileSystemEntries(directory["set"], "*", SearchOption.AllDirectories).Order(StringComparer.Ordinal));
+        Assert.Equal(7, GoldenSet.Open(directory["set"]).Manifest.Seed);
+        Assert.Equal(["X.npy", "set", "y.npy"], directory.Names);
+    }
+
     private void ExpectNothing(string signal, int exitCode, CommandLine line)
     {
+        Interrupt(signal, exitCode, directory[""], line);
+        Assert.Equal(["X.npy", "y.npy"], directory.Names);
+    }
+
+    /// <summary>Sends the signal once the first unfinished name is in a directory.</summary>
+    private static void Interrupt(string signal, int exitCode, string path, CommandLine line)
+    {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows sends no signals to one process");
-        using FileSystemWatcher watcher = new(directory[""]);
+        using FileSystemWatcher watcher = new(path);
         using Process process = DotnetProcess.StartTool(line);
-        while (!directory.Names.Any(name => name.EndsWith(".tmp", StringComparison.Ordinal)))
+        while (!Directory.EnumerateFileSystemEntries(path, "*.tmp").Any())
         {
             Assert.False(process.HasExited, "The command ended before it was told to.");
             watcher.WaitForChanged(WatcherChangeTypes.Created, TimeSpan.FromMilliseconds(50));
@@ -55,6 +77,5 @@ public sealed class InterruptionTests : IDisposable
         process.WaitForExit();
 
         Assert.Equal((exitCode, ""), (process.ExitCode, process.StandardError.ReadToEnd()));
-        Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 }

@@ -21,8 +21,8 @@ internal static class LossCommand
         "Whose loss to compute (paper); the options below override its choices",
         [.. OptionWords.Presets.Select(preset => (preset.Word, new Preset(preset.Value)))]);
 
-    private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale", positive: true);
-    private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m");
+    private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80 for paper)", positive: true);
+    private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4 for paper)");
     private static readonly Option<PairWeighting?> Alpha = CommandOption.Choice("--alpha", "How a pair is weighted", OptionWords.Alpha);
     private static readonly Option<WeightGradient?> AlphaGradient = CommandOption.Choice(
         "--alpha-gradient", "Whether the weight carries gradient", OptionWords.AlphaGradient);

@@ -24,14 +24,16 @@ internal sealed record LossInput<T>(NpyMatrix<T> Queries, long[] QueryLabels, Np
         (NpyMatrix<T> referenceRows, long[] referenceClasses) = LabeledFiles.Read<T>(references, referenceLabels);
         return referenceRows.Columns == queries.Columns
             ? new(queries, queryLabels, referenceRows, referenceClasses, ReadWeights())
-            : throw new BadInputException(InputFile.NameOf(references), $"rows of dimension {referenceRows.Columns}: expected {queries.Columns}, as in {InputFile.NameOf(embeddings)}");
+            : throw new BadInputException(
+                InputFile.NameOf(references), $"rows of dimension {referenceRows.Columns}: expected {queries.Columns}, as in {InputFile.NameOf(embeddings)}");
 
         T[] ReadWeights()
         {
             T[] values = weights is null ? [] : NpyReader.ReadColumn<T>(weights);
             return weights is null || values.Length == queries.Rows
                 ? values
-                : throw new BadInputException(InputFile.NameOf(weights), $"{values.Length} weights: expected {queries.Rows}, one per row of {InputFile.NameOf(embeddings)}");
+                : throw new BadInputException(
+                    InputFile.NameOf(weights), $"{values.Length} weights: expected {queries.Rows}, one per row of {InputFile.NameOf(embeddings)}");
         }
     }
 }

@@ -14,6 +14,7 @@ internal static class LabeledFiles
         long[] classes = NpyReader.ReadLabels(labels);
         return classes.Length == rows.Rows
             ? (rows, classes)
-            : throw new BadInputException(InputFile.NameOf(labels), $"{classes.Length} labels: expected {rows.Rows}, one per row of {InputFile.NameOf(embeddings)}");
+            : throw new BadInputException(
+                InputFile.NameOf(labels), $"{classes.Length} labels: expected {rows.Rows}, one per row of {InputFile.NameOf(embeddings)}");
     }
 }
