@@ -24,18 +24,18 @@ internal static unsafe class LabelCodes
 
     /// <summary>Writes the code of each row that takes part.</summary>
     /// <param name="batch">The labels.</param>
-    /// <param name="kept">The rows that take part, or null for all.</param>
+    /// <param name="rows">The rows that take part, or null for all.</param>
     /// <param name="count">How many take part.</param>
     /// <param name="table">Hash table of labels and codes, shape [size, 2], cleared before the first batch that shares it; empty where all labels fit.</param>
     /// <param name="codes">Receives the codes, shape [count].</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Write(EmbeddingBatch batch, int* kept, int count, Span<long> table, int* codes)
+    public static void Write(EmbeddingBatch batch, int* rows, int count, Span<long> table, int* codes)
     {
         ReadOnlySpan<long> wide = batch.Labels64;
         ReadOnlySpan<int> narrow = batch.Labels32;
         for (int i = 0; i < count; i++)
         {
-            int row = kept == null ? i : kept[i];
+            int row = rows == null ? i : rows[i];
             long label = wide.IsEmpty ? narrow[row] : wide[row];
             codes[i] = table.IsEmpty ? (int)label : Code(label, table);
         }

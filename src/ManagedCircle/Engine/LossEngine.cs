@@ -30,7 +30,7 @@ internal ref struct LossCall
 /// <remarks>
 /// Four steps, shared by the workers but for the third, each of which begins when the one before is complete, not when every worker is there:
 /// <b>pack</b> the unit rows, label by label; walk the tiles <b>forward</b>, from similarities to each query's running
-/// sums; <b>finish</b> each query, from sums to loss and coefficients; walk the tiles <b>backward</b>, from similarities (kept, or computed again) to
+/// sums; <b>reduce</b> each query's sums to its loss and its coefficients; walk the tiles <b>backward</b>, from similarities (kept, or computed again) to
 /// dL/ds, to dL/du and, with a block's last tile, through the normalisation into the caller's gradient. A matrix of all similarities never exists,
 /// unless it fits the workspace.
 /// </remarks>
@@ -74,7 +74,7 @@ internal abstract class LossEngine : IDisposable
     public abstract long WorkspaceBytes { get; }
 
     /// <summary>Whether the last call kept its similarities between the two passes.</summary>
-    public abstract bool Stored { get; }
+    public abstract bool Kept { get; }
 
     public abstract LossResult Run(in LossCall call);
 
@@ -94,20 +94,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private readonly Action<int> work;
 
     // The call under way.
-    private bool self, needsGradient;
-    private float* queryRows, referenceRows, queryDestination, referenceDestination, lossDestination, weights, upstream;
-    private nint queryStride, referenceStride;
-    private PackedRows queries, references;
-    private int* queryLabels, referenceLabels, keptQueries, keptReferences, excluded, rowTurns, columnTurns;
-    private RunningSums sums;
-    private PairCoefficients coefficients;
-    private float* losses, factors, selfSimilarities, queryGradient, referenceGradient, scratch, kept;
-    private int givenQueries, givenReferences, upstreamCount, rowBlock, columnBlock;
-    private nint scratchSize;
-    private TileSchedule schedule;
-    private LossResult result;
-    private RowsPacking packing;
-    private SharedCounter nextForward, doneForward, nextFinish, doneFinish, nextBackward;
+    private LossShape shape;
+    private LossMemory memory;
+    private CallerMemory caller;
+    private LossProgress progress;
 
     public LossEngine(CircleLossOptions options, in PairTerms terms, ExecutionOptions execution, SimdWidth width)
     {
@@ -123,27 +113,40 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     public override long WorkspaceBytes => (long)(workspace.Capacity + store.Capacity);
 
-    public override bool Stored => kept != null;
+    public override bool Kept => memory.Kept != null;
 
     public override LossResult Run(in LossCall call)
     {
-        fixed (float* queryMemory = call.Queries.Rows, referenceMemory = call.References.Rows, queryResult = call.QueryGradient, referenceResult = call.ReferenceGradient)
-        fixed (float* lossMemory = call.Losses, weightMemory = call.Terms.Weights, upstreamMemory = call.Terms.Upstream)
+        fixed (float* queries = call.Queries.Rows, references = call.References.Rows, queryGradient = call.QueryGradient, referenceGradient = call.ReferenceGradient)
+        fixed (float* losses = call.Losses, weights = call.Terms.Weights, upstream = call.Terms.Upstream)
         {
-            queryRows = queryMemory;
-            referenceRows = referenceMemory;
-            queryDestination = queryResult;
-            referenceDestination = referenceResult;
-            (queryStride, referenceStride) = (call.Queries.Stride, call.References.Stride);
-            lossDestination = lossMemory;
-            weights = weightMemory;
-            upstream = upstreamMemory;
-            int workers = Plan(call);
-            team.Run(workers, work);
-            ThrowIf.NotFinite(options.CheckInputs, packing.BadQuery, self ? "rows" : "queries");
-            ThrowIf.NotFinite(options.CheckInputs, packing.BadReference, "references");
-            return result;
+            try
+            {
+                caller = new()
+                {
+                    QueryRows = queries,
+                    ReferenceRows = references,
+                    QueryStride = call.Queries.Stride,
+                    ReferenceStride = call.References.Stride,
+                    QueryGradient = queryGradient,
+                    ReferenceGradient = referenceGradient,
+                    Losses = losses,
+                    Weights = weights,
+                    Upstream = upstream,
+                    UpstreamCount = call.Terms.Upstream.Length,
+                };
+                Prepare(call);
+                team.Run(shape.Workers, work);
+            }
+            finally
+            {
+                caller = default;
+            }
         }
+
+        ThrowIf.NotFinite(options.CheckInputs, progress.Packing.BadQuery, call.Self ? "rows" : "queries");
+        ThrowIf.NotFinite(options.CheckInputs, progress.Packing.BadReference, "references");
+        return progress.Result;
     }
 
     public override void Dispose()
@@ -156,91 +159,101 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     private void Work(int worker)
     {
-        RowsToPack own = new() { Rows = queryRows, Stride = queryStride, Order = keptQueries, Packed = queries };
-        RowsToPack others = self ? default : new() { Rows = referenceRows, Stride = referenceStride, Order = keptReferences, Packed = references };
-        packing.Run<TSimd>(team, own, others, options.Normalize, scratch + (worker * scratchSize));
-        if (options.CheckInputs && Math.Min(packing.BadQuery, packing.BadReference) != int.MaxValue)
+        LossScratch scratch = memory.ScratchOf(worker);
+        if (!Pack(scratch.Tile))
         {
             return;
         }
 
-        Forward(worker);
-        team.Await(ref doneForward, schedule.Steps);
-        if (team.Next(ref nextFinish) == 0)
+        Forward(scratch);
+        team.Await(ref progress.ForwardDone, shape.Schedule.Steps);
+        if (team.Next(ref progress.Reduction) == 0)
         {
-            Finish();
-            Interlocked.Increment(ref doneFinish.Value);
+            Reduce();
+            Interlocked.Increment(ref progress.ReductionDone.Value);
         }
 
-        team.Await(ref doneFinish, 1);
-        if (needsGradient)
+        team.Await(ref progress.ReductionDone, 1);
+        if (shape.NeedsGradient)
         {
-            Backward(worker);
+            Backward(scratch.Tile);
         }
     }
 
-    private void Forward(int worker)
+    // Returns whether the call goes on.
+    private bool Pack(float* scratch)
     {
-        float* tile = scratch + (worker * scratchSize);
-        const int Room = Layout.Tile + Layout.SumLanes;
-        RunningSums rows = RunningSums.At(tile + (Layout.Tile * Layout.TileStride), Room), columns = RunningSums.At(rows.Negatives.Exponents + Room, Room);
-        for (long step = team.Next(ref nextForward); step < schedule.Steps; step = team.Next(ref nextForward))
+        RowsToPack queries = new() { Rows = caller.QueryRows, Stride = caller.QueryStride, Order = memory.QueryOrder, Packed = memory.Queries };
+        RowsToPack references = new() { Rows = caller.ReferenceRows, Stride = caller.ReferenceStride, Order = memory.ReferenceOrder, Packed = memory.References };
+        progress.Packing.Run<TSimd>(team, queries, shape.Self ? default : references, options.Normalize, scratch);
+        return !options.CheckInputs || !progress.Packing.FoundBad;
+    }
+
+    private void Forward(in LossScratch scratch)
+    {
+        TileSchedule schedule = shape.Schedule;
+        RunningSums sums = memory.Sums;
+        for (long step = team.Next(ref progress.Forward); step < schedule.Steps; step = team.Next(ref progress.Forward))
         {
             if (!schedule.TryGet(step, out TileUnit unit))
             {
-                Interlocked.Increment(ref doneForward.Value);
+                Interlocked.Increment(ref progress.ForwardDone.Value);
                 continue;
             }
 
-            TilePairs pairs = PairsOf(unit, step, tile);
-            TileMatrices.Similarities<TSimd>(queries, unit.RowBlock * rowBlock, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, pairs.Similarities);
-            if (self)
+            TilePairs pairs = PairsOf(unit, step, scratch.Tile);
+            int firstRow = unit.RowBlock * shape.RowBlock;
+            Similarities(pairs, firstRow, pairs.Similarities);
+            if (shape.Self)
             {
-                columns.Clear(Layout.Tile, terms.NegativeExponent);
-                LogSumExpTile.Accumulate<TSimd, BothEnds, TForm>(pairs, terms, rows, columns);
+                scratch.Columns.Clear(Layout.Tile, terms.NegativeExponent);
+                LogSumExpTile.Accumulate<TSimd, BothEnds, TForm>(pairs, terms, scratch.Rows, scratch.Columns);
             }
             else
             {
-                LogSumExpTile.Accumulate<TSimd, RowEnd, TForm>(pairs, terms, rows, columns);
+                LogSumExpTile.Accumulate<TSimd, RowEnd, TForm>(pairs, terms, scratch.Rows, scratch.Columns);
             }
 
-            team.AwaitTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
-            RunningSums.Merge<TSimd>(rows, sums.From(unit.RowBlock * rowBlock), pairs.Rows);
+            ref int rowTurn = ref memory.RowTurns[unit.RowBlock];
+            team.AwaitTurn(ref rowTurn, unit.RowTurn);
+            RunningSums.Merge<TSimd>(scratch.Rows, sums.From(firstRow), pairs.Rows);
             if (pairs.Triangle)
             {
-                RunningSums.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                RunningSums.Merge<TSimd>(scratch.Columns, sums.From(pairs.FirstColumn), pairs.Columns);
             }
 
-            Team.PassTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
-            if (self && !pairs.Triangle)
+            Team.PassTurn(ref rowTurn, unit.RowTurn);
+            if (shape.Self && !pairs.Triangle)
             {
-                team.AwaitTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
-                RunningSums.Merge<TSimd>(columns, sums.From(pairs.FirstColumn), pairs.Columns);
-                Team.PassTurn(ref rowTurns[unit.ColumnBlock], unit.ColumnTurn);
+                ref int columnTurn = ref memory.RowTurns[unit.ColumnBlock];
+                team.AwaitTurn(ref columnTurn, unit.ColumnTurn);
+                RunningSums.Merge<TSimd>(scratch.Columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                Team.PassTurn(ref columnTurn, unit.ColumnTurn);
             }
 
-            Interlocked.Increment(ref doneForward.Value);
+            Interlocked.Increment(ref progress.ForwardDone.Value);
         }
     }
 
-    private void Backward(int worker)
+    private void Backward(float* h)
     {
-        float* h = scratch + (worker * scratchSize);
-        for (long step = team.Next(ref nextBackward); step < schedule.Steps; step = team.Next(ref nextBackward))
+        TileSchedule schedule = shape.Schedule;
+        PairCoefficients coefficients = memory.Coefficients;
+        for (long step = team.Next(ref progress.Backward); step < schedule.Steps; step = team.Next(ref progress.Backward))
         {
             if (!schedule.TryGetBackwards(step, out TileUnit unit))
             {
                 continue;
             }
 
-            int firstRow = unit.RowBlock * rowBlock;
             TilePairs pairs = PairsOf(unit, schedule.Steps - 1 - step, h);
-            if (kept == null)
+            int firstRow = unit.RowBlock * shape.RowBlock;
+            if (memory.Kept == null)
             {
-                TileMatrices.Similarities<TSimd>(queries, firstRow, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, pairs.Triangle, h);
+                Similarities(pairs, firstRow, h);
             }
 
-            if (self)
+            if (shape.Self)
             {
                 PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, coefficients.From(firstRow), coefficients.From(pairs.FirstColumn), h);
             }
@@ -254,65 +267,92 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
                 TileMatrices.Mirror<TSimd>(h, pairs.Rows);
             }
 
-            if (queryGradient != null)
+            if (memory.QueryGradient != null)
             {
-                float* gradient = queryGradient + ((nint)firstRow * Layout.Pack);
-                team.AwaitTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
-                TileMatrices.AddToRows<TSimd>(h, pairs.Rows, references, pairs.FirstColumn, pairs.Columns, gradient, queries.SliceStride, add: unit.RowTurn > 0);
-
-                if (unit.RowTurn == Layout.Blocks(references.Count, columnBlock) - 1)
-                {
-                    Unpack(queries, queryGradient, keptQueries, firstRow, pairs.Rows, queryDestination, queryStride);
-                }
-
-                Team.PassTurn(ref rowTurns[unit.RowBlock], unit.RowTurn);
+                AddToQueries(unit, pairs, firstRow, h);
             }
 
-            if (referenceGradient != null && !pairs.Triangle)
+            if (memory.ReferenceGradient != null && !pairs.Triangle)
             {
-                ref int turn = ref self ? ref rowTurns[unit.ColumnBlock] : ref columnTurns[unit.ColumnBlock];
-                float* gradient = referenceGradient + ((nint)pairs.FirstColumn * Layout.Pack);
-                team.AwaitTurn(ref turn, unit.ColumnTurn);
-                TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, queries, firstRow, pairs.Rows, gradient, references.SliceStride, add: unit.ColumnTurn > 0);
-                if (unit.ColumnTurn == Layout.Blocks(queries.Count, rowBlock) - 1)
-                {
-                    Unpack(references, referenceGradient, keptReferences, pairs.FirstColumn, pairs.Columns, self ? queryDestination : referenceDestination, referenceStride);
-                }
-
-                Team.PassTurn(ref turn, unit.ColumnTurn);
+                AddToReferences(unit, pairs, firstRow, h);
             }
         }
     }
+
+    private void AddToQueries(TileUnit unit, in TilePairs pairs, int firstRow, float* h)
+    {
+        ref int turn = ref memory.RowTurns[unit.RowBlock];
+        float* gradient = memory.QueryGradient + ((nint)firstRow * Layout.Pack);
+        team.AwaitTurn(ref turn, unit.RowTurn);
+        TileMatrices.AddToRows<TSimd>(
+            h, pairs.Rows, memory.References, pairs.FirstColumn, pairs.Columns, gradient, memory.Queries.SliceStride, add: unit.RowTurn > 0);
+        if (unit.RowTurn == shape.ColumnBlocks - 1)
+        {
+            UnpackQueries(firstRow, pairs.Rows);
+        }
+
+        Team.PassTurn(ref turn, unit.RowTurn);
+    }
+
+    // In a batch against itself a tile's columns are queries, too.
+    private void AddToReferences(TileUnit unit, in TilePairs pairs, int firstRow, float* h)
+    {
+        ref int turn = ref (shape.Self ? memory.RowTurns : memory.ColumnTurns)[unit.ColumnBlock];
+        float* gradient = memory.ReferenceGradient + ((nint)pairs.FirstColumn * Layout.Pack);
+        team.AwaitTurn(ref turn, unit.ColumnTurn);
+        TileMatrices.AddToColumns<TSimd>(
+            h, pairs.Columns, memory.Queries, firstRow, pairs.Rows, gradient, memory.References.SliceStride, add: unit.ColumnTurn > 0);
+        if (unit.ColumnTurn == shape.RowBlocks - 1)
+        {
+            if (shape.Self)
+            {
+                UnpackQueries(pairs.FirstColumn, pairs.Columns);
+            }
+            else
+            {
+                Unpack(
+                    memory.References, memory.ReferenceGradient, memory.ReferenceOrder, pairs.FirstColumn, pairs.Columns, caller.ReferenceGradient,
+                    caller.ReferenceStride);
+            }
+        }
+
+        Team.PassTurn(ref turn, unit.ColumnTurn);
+    }
+
+    private void UnpackQueries(int first, int count) =>
+        Unpack(memory.Queries, memory.QueryGradient, memory.QueryOrder, first, count, caller.QueryGradient, caller.QueryStride);
 
     // The last tile of a block completes its gradient, and takes it to the caller while it is in the cache.
-    private void Unpack(in PackedRows packed, float* gradient, int* keptRows, int first, int count, float* destination, nint stride)
+    private void Unpack(in PackedRows packed, float* gradient, int* order, int first, int count, float* destination, nint stride)
     {
-        bool selfPairs = self && options.SelfDiagonal == DiagonalPairs.Kept;
+        bool selfPairs = SelfPairs;
         for (int row = first; row < first + count; row++)
         {
-            nint to = (keptRows == null ? row : keptRows[row]) * stride;
-            RowPacking.Unpack<TSimd>(packed, gradient, row, options.Normalize, selfPairs ? selfSimilarities[row] : 0, destination + to);
+            nint to = (order == null ? row : order[row]) * stride;
+            RowPacking.Unpack<TSimd>(packed, gradient, row, options.Normalize, selfPairs ? memory.SelfSimilarities[row] : 0, destination + to);
         }
     }
+
+    private void Similarities(in TilePairs pairs, int firstRow, float* tile) => TileMatrices.Similarities<TSimd>(
+        memory.Queries, firstRow, pairs.Rows, memory.References, pairs.FirstColumn, pairs.Columns, pairs.Triangle, tile);
 
     private TilePairs PairsOf(TileUnit unit, long step, float* tile)
     {
-        int firstRow = unit.RowBlock * rowBlock, firstColumn = unit.ColumnBlock * columnBlock;
-        bool triangle = self && unit.RowBlock == unit.ColumnBlock;
+        int firstRow = unit.RowBlock * shape.RowBlock, firstColumn = unit.ColumnBlock * shape.ColumnBlock;
+        bool triangle = shape.Self && unit.RowBlock == unit.ColumnBlock;
 
         // Rows come label by label, so two blocks share at most the label that ends the first and begins the second.
-        bool apart = self && !triangle && queryLabels[firstRow + rowBlock - 1] != queryLabels[firstColumn];
-        long slot = self ? step : ((long)unit.RowBlock * Layout.Blocks(references.Count, columnBlock)) + unit.ColumnBlock;
+        bool apart = shape.Self && !triangle && memory.QueryLabels[firstRow + shape.RowBlock - 1] != memory.QueryLabels[firstColumn];
         return new TilePairs
         {
-            Similarities = kept == null ? tile : kept + ((nint)slot * rowBlock * Layout.TileStride),
-            Rows = Math.Min(rowBlock, queries.Count - firstRow),
-            Columns = Math.Min(columnBlock, references.Count - firstColumn),
+            Similarities = memory.Kept == null ? tile : memory.Kept + shape.SimilaritiesAt(unit, step),
+            Rows = Math.Min(shape.RowBlock, shape.QueryCount - firstRow),
+            Columns = Math.Min(shape.ColumnBlock, shape.ReferenceCount - firstColumn),
             Triangle = triangle,
             NoPositives = apart,
-            RowLabels = queryLabels + firstRow,
-            ColumnLabels = referenceLabels + firstColumn,
-            Excluded = excluded == null ? null : excluded + firstRow,
+            RowLabels = memory.QueryLabels + firstRow,
+            ColumnLabels = memory.ReferenceLabels + firstColumn,
+            Excluded = memory.Excluded == null ? null : memory.Excluded + firstRow,
             FirstColumn = firstColumn,
         };
     }

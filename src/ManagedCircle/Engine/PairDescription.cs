@@ -50,7 +50,7 @@ internal unsafe struct PairDescription
 
         float* memory = stackalloc float[4];
         RunningSums total = RunningSums.At(memory, 1);
-        LossFinish.Total(sums, queryCount, total);
+        LossReducer.Total(sums, queryCount, total);
         all.Write(0, total, destination);
     }
 

@@ -31,6 +31,9 @@ internal unsafe struct RowsPacking
     /// <summary>The first reference that holds NaN or infinity; <see cref="int.MaxValue"/> for none.</summary>
     public readonly int BadReference => badReference;
 
+    /// <summary>Whether a row holds NaN or infinity.</summary>
+    public readonly bool FoundBad => Math.Min(badQuery, badReference) != int.MaxValue;
+
     /// <summary>Makes ready for a call.</summary>
     public void Reset() => (taken.Value, done.Value, badQuery, badReference) = (0, 0, int.MaxValue, int.MaxValue);
 

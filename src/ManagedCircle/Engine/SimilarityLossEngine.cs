@@ -21,7 +21,7 @@ internal ref struct SimilarityLossCall
 
 /// <summary>How a matrix of similarities flows to losses and dL/ds, a row at a time.</summary>
 /// <remarks>
-/// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossFinish"/>
+/// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossReducer"/>
 /// turns them into losses and coefficients; a second walk makes the gradient. Memory is a row of scratch a worker and a few numbers a query.
 /// </remarks>
 internal abstract class SimilarityLossEngine : IDisposable
@@ -129,7 +129,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 factors[query] = !pairs.TakesPart(query) ? 0 : given == null ? 1 : given[query];
             }
 
-            LossFinish finish = new()
+            LossReducer finish = new()
             {
                 Options = options,
                 Terms = terms,

@@ -4,7 +4,7 @@ namespace ManagedCircle.Engine;
 internal readonly record struct TileUnit(int RowBlock, int ColumnBlock, int RowTurn, int ColumnTurn);
 
 /// <summary>The tiles of a batch in their fixed order, computed from a number: nothing is stored, and nothing depends on threads.</summary>
-internal readonly struct TileSchedule
+internal readonly record struct TileSchedule
 {
     private readonly bool self;
     private readonly int rowBlocks, columnBlocks;

@@ -1,4 +1,5 @@
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 
 namespace ManagedCircle.Kernels;
 
@@ -24,12 +25,13 @@ internal unsafe ref struct Arena
     public nuint Used { get; private set; }
 
     /// <summary>The next <paramref name="count"/> numbers, not cleared; null for none, and while it counts.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public T* Take<T>(nint count)
         where T : unmanaged
     {
         Debug.Assert(count >= 0, "An array has no negative size.");
         byte* part = memory + Used;
-        Used += checked(((nuint)count * (nuint)sizeof(T)) + (Alignment - 1)) / Alignment * Alignment;
+        Used = checked(Used + ((((nuint)count * (nuint)sizeof(T)) + (Alignment - 1)) / Alignment * Alignment));
         Debug.Assert(memory == null || Used <= size, "An array lies within the block that was counted for it.");
         return memory == null || count == 0 ? null : (T*)part;
     }

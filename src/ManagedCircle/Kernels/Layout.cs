@@ -27,5 +27,5 @@ internal static class Layout
     public static int Packed(int value) => (value + Pack - 1) / Pack * Pack;
 
     /// <summary>How many blocks of a size hold <paramref name="count"/>.</summary>
-    public static int Blocks(int count, int size) => (count + size - 1) / size;
+    public static int Blocks(int count, int size) => (int)(((long)count + size - 1) / size);
 }

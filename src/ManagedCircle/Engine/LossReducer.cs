@@ -5,7 +5,7 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Engine;
 
 /// <summary>From the sums of e^logit of every query to its loss, the reduced loss, and the coefficients of the gradient.</summary>
-internal unsafe struct LossFinish
+internal unsafe struct LossReducer
 {
     public CircleLossOptions Options;
 

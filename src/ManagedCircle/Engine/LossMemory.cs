@@ -1,0 +1,119 @@
+using ManagedCircle.Kernels;
+
+namespace ManagedCircle.Engine;
+
+/// <summary>Every array of a call of the loss.</summary>
+internal unsafe struct LossMemory
+{
+    /// <summary>The unit rows; in a batch against itself the references are the queries.</summary>
+    public PackedRows Queries, References;
+
+    /// <summary>dL/du in slices, as the rows are; null where it is not asked for. In a batch against itself they are one.</summary>
+    public float* QueryGradient, ReferenceGradient;
+
+    /// <summary>Sums of each query, until <see cref="Coefficients"/> take their place.</summary>
+    public RunningSums Sums;
+
+    /// <summary>The loss of each query, and what its gradient is multiplied by.</summary>
+    public float* Losses, Factors;
+
+    /// <summary>The similarity of each row with itself, and then its dL/ds.</summary>
+    public float* SelfSimilarities;
+
+    /// <summary>How many units have added to each block.</summary>
+    public int* RowTurns, ColumnTurns;
+
+    /// <summary>What the workers have each for themselves, one after the other.</summary>
+    public float* Scratch;
+
+    /// <summary>Hash table of labels and their codes; null where labels are their own codes.</summary>
+    public long* LabelTable;
+
+    /// <summary>Scratch of <see cref="LabelOrder"/>.</summary>
+    public int* OrderScratch;
+
+    /// <summary>The code of each row's label; readable up to a whole tile.</summary>
+    public int* QueryLabels, ReferenceLabels;
+
+    /// <summary>The caller's row that each packed row is, in the room for it; null for all in their order.</summary>
+    public int* QueryOrder, ReferenceOrder, QueryOrderRoom, ReferenceOrderRoom;
+
+    /// <summary>The packed reference that each query is not compared with, -1 for none; null where there is none for any.</summary>
+    public int* Excluded;
+
+    /// <summary>The similarities of all tiles, kept between the passes; null where they are computed again.</summary>
+    public float* Kept;
+
+    /// <summary>The coefficients of each query, in the sums' place.</summary>
+    public readonly PairCoefficients Coefficients => PairCoefficients.InPlaceOf(Sums);
+
+    /// <summary>Takes the memory of a call, but for what is kept.</summary>
+    public void Lay(ref Arena arena, in LossShape shape)
+    {
+        // Vectors reach beyond the last row, and tiles beyond the last column.
+        int perQuery = Layout.Packed(shape.QueryCount) + Layout.Tile, perReference = shape.Self ? 0 : Layout.Packed(shape.ReferenceCount) + Layout.Tile;
+        Queries = PackedRows.Lay(ref arena, shape.QueryCount, shape.Dimension);
+        References = shape.Self ? Queries : PackedRows.Lay(ref arena, shape.ReferenceCount, shape.Dimension);
+        QueryGradient = arena.Take<float>(shape.QueryGradient ? Queries.SlicesSize : 0);
+        ReferenceGradient = shape.Self ? QueryGradient : arena.Take<float>(shape.ReferenceGradient ? References.SlicesSize : 0);
+        Sums = RunningSums.Lay(ref arena, perQuery);
+        Losses = arena.Take<float>(perQuery);
+        Factors = arena.Take<float>(perQuery);
+        SelfSimilarities = arena.Take<float>(shape.Self ? perQuery : 0);
+        RowTurns = arena.Take<int>(shape.RowBlocks);
+        ColumnTurns = arena.Take<int>(shape.Self ? 0 : shape.ColumnBlocks);
+        Scratch = arena.Take<float>(LossScratch.Size * shape.Workers);
+        LabelTable = arena.Take<long>(LabelTableSize(shape));
+        OrderScratch = arena.Take<int>(Math.Max(
+            LabelOrder.ScratchSize(shape.GivenQueries, shape.GivenQueries),
+            shape.Self ? 0 : LabelOrder.ScratchSize(shape.GivenReferences, LossShape.MostReferenceLabels)));
+        QueryLabels = arena.Take<int>(perQuery);
+        QueryOrderRoom = arena.Take<int>(perQuery);
+        ReferenceLabels = shape.Self ? QueryLabels : arena.Take<int>(perReference);
+        ReferenceOrderRoom = arena.Take<int>(perReference);
+        Excluded = arena.Take<int>(shape.Excludes ? perQuery : 0);
+    }
+
+    /// <summary>What a worker has for itself.</summary>
+    public readonly LossScratch ScratchOf(int worker) => new(Scratch + (worker * LossScratch.Size));
+
+    /// <summary>The table of label codes, cleared.</summary>
+    public readonly Span<long> ClearedLabelTable(in LossShape shape)
+    {
+        Span<long> table = new(LabelTable, LabelTableSize(shape));
+        table.Clear();
+        return table;
+    }
+
+    /// <summary>Makes all blocks wait for their first units.</summary>
+    public readonly void ClearTurns(in LossShape shape)
+    {
+        new Span<int>(RowTurns, shape.RowBlocks).Clear();
+        new Span<int>(ColumnTurns, shape.Self ? 0 : shape.ColumnBlocks).Clear();
+    }
+
+    private static int LabelTableSize(in LossShape shape) =>
+        shape.CodesLabels ? LabelCodes.TableSize(shape.QueryCount + (shape.Self ? 0 : shape.ReferenceCount)) : 0;
+}
+
+/// <summary>What a worker has for itself.</summary>
+internal unsafe struct LossScratch
+{
+    private const int TileSize = Layout.Tile * Layout.TileStride, Sums = Layout.Tile + Layout.SumLanes;
+
+    /// <summary>Numbers of it.</summary>
+    public const nint Size = TileSize + (8 * Sums);
+
+    /// <summary>The tile under way.</summary>
+    public float* Tile;
+
+    /// <summary>The sums of the tile's rows and columns.</summary>
+    public RunningSums Rows, Columns;
+
+    public LossScratch(float* memory)
+    {
+        Tile = memory;
+        Rows = RunningSums.At(memory + TileSize, Sums);
+        Columns = RunningSums.At(memory + TileSize + (4 * Sums), Sums);
+    }
+}

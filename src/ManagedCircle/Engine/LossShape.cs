@@ -1,0 +1,87 @@
+using ManagedCircle.Kernels;
+
+namespace ManagedCircle.Engine;
+
+/// <summary>The sizes of a call of the loss: they follow from how many rows there are and from what is asked for, so results do not depend on threads.</summary>
+internal readonly record struct LossShape
+{
+    /// <summary>How many labels are worth ordering the references by.</summary>
+    /// <remarks>References may be many for few queries: ordering a thousand labels would pay from some 700 queries on, ordering this many does from 150 to 200.</remarks>
+    public const int MostReferenceLabels = 256;
+
+    /// <summary>The shape of a call.</summary>
+    /// <param name="self">Whether the references are the queries.</param>
+    /// <param name="queryCount">How many queries take part.</param>
+    /// <param name="referenceCount">How many references take part; in a batch against itself as many as queries.</param>
+    /// <param name="dimension">Numbers in a row.</param>
+    /// <param name="threads">How many workers there may be.</param>
+    public LossShape(bool self, int queryCount, int referenceCount, int dimension, int threads)
+    {
+        Self = self;
+        QueryCount = queryCount;
+        ReferenceCount = self ? queryCount : referenceCount;
+        Dimension = dimension;
+
+        // Few queries against many references still make enough tiles for several workers.
+        RowBlock = self || queryCount > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(queryCount / 4), Layout.Pack, Layout.Tile);
+        RowBlocks = Layout.Blocks(QueryCount, RowBlock);
+        ColumnBlocks = Layout.Blocks(ReferenceCount, ColumnBlock);
+        Schedule = self ? TileSchedule.OfBatch(RowBlocks) : TileSchedule.OfReferences(RowBlocks, ColumnBlocks);
+        long work = (long)QueryCount * ReferenceCount * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
+        Workers = Team.Workers(Math.Min(work / Team.WorkPerWorker, Schedule.Steps), threads);
+    }
+
+    /// <summary>Whether the references are the queries.</summary>
+    public bool Self { get; }
+
+    /// <summary>How many queries take part.</summary>
+    public int QueryCount { get; }
+
+    /// <summary>How many references take part.</summary>
+    public int ReferenceCount { get; }
+
+    /// <summary>Numbers in a row.</summary>
+    public int Dimension { get; }
+
+    /// <summary>Rows of a tile.</summary>
+    public int RowBlock { get; }
+
+    /// <summary>Columns of a tile.</summary>
+    public int ColumnBlock => Layout.Tile;
+
+    public int RowBlocks { get; }
+
+    public int ColumnBlocks { get; }
+
+    /// <summary>The tiles in their order.</summary>
+    public TileSchedule Schedule { get; }
+
+    public int Workers { get; }
+
+    /// <summary>How many queries the caller gave, those that take no part among them.</summary>
+    public int GivenQueries { get; init; }
+
+    /// <summary>How many references the caller gave.</summary>
+    public int GivenReferences { get; init; }
+
+    /// <summary>Whether the gradient of the queries is asked for; in a batch against itself that is all of it.</summary>
+    public bool QueryGradient { get; init; }
+
+    /// <summary>Whether the gradient of the references is asked for.</summary>
+    public bool ReferenceGradient { get; init; }
+
+    public bool NeedsGradient => QueryGradient || ReferenceGradient;
+
+    /// <summary>Whether queries may have a reference that they are not compared with.</summary>
+    public bool Excludes { get; init; }
+
+    /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
+    public bool CodesLabels { get; init; }
+
+    /// <summary>Numbers of the similarities of all tiles.</summary>
+    public long SimilaritiesSize => RowBlock * Layout.TileStride * (Self ? Schedule.Steps : (long)RowBlocks * ColumnBlocks);
+
+    /// <summary>Where the similarities of a tile lie among those of all.</summary>
+    public nint SimilaritiesAt(TileUnit unit, long step) =>
+        (nint)(Self ? step : ((long)unit.RowBlock * ColumnBlocks) + unit.ColumnBlock) * RowBlock * Layout.TileStride;
+}
