@@ -13,9 +13,9 @@ internal sealed class OutputFiles(params IReadOnlyList<string?> inputs) : IUnfin
     /// <exception cref="UsageException">The file is an input of the command, or another of its outputs.</exception>
     public Stream Create(string path, long length = 0)
     {
-        if (path == "-")
+        if (path is "" or "-")
         {
-            throw new UsageException("- is no output: standard output has the report. Expected the name of a file to write.");
+            throw new UsageException($"'{path}' is no name of an output: expected the name of a file to write.");
         }
 
         if (Directory.Exists(path) || Path.EndsInDirectorySeparator(path))

@@ -121,7 +121,7 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("train --embeddings - --labels -", "- is named for two inputs")]
     [InlineData("loss --embeddings X.npy --labels y.npy --seed 0", "'--seed'")]
     [InlineData("train --seed 2147483648", "--seed is '2147483648': expected a whole number from 0 to 2147483647.")]
-    [InlineData("train --steps -1", "--steps is '-1': expected a whole number from 0 to 2147483647.")]
+    [InlineData("train --steps -1", "--steps is '-1': expected a whole number from 0 to 10000000.")]
     [InlineData("golden --out x --threads 5000", "--threads is '5000': expected a whole number from 1 to 4096.")]
     [InlineData("bench --threads 0", "--threads is '0': expected a whole number from 1 to 4096.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --normalize perhaps", "'perhaps'")]

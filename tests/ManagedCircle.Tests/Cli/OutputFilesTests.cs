@@ -85,8 +85,8 @@ public sealed class OutputFilesTests : IDisposable
     {
         using OutputFiles files = new();
 
-        Assert.Throws<BadInputException>(() => files.Create(""));
-        Assert.Throws<UsageException>(() => files.Create("-"));
+        Assert.Equal("'' is no name of an output: expected the name of a file to write.", Assert.Throws<UsageException>(() => files.Create("")).Message);
+        Assert.Equal("'-' is no name of an output: expected the name of a file to write.", Assert.Throws<UsageException>(() => files.Create("-")).Message);
         Assert.EndsWith("a directory: expected the name of a file to write", Assert.Throws<BadInputException>(() => files.Create(directory["new/"])).Message, StringComparison.Ordinal);
         Assert.Empty(directory.Names);
     }
