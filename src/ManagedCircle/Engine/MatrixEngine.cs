@@ -308,7 +308,7 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
         {
             float* left = queries.Slice(depth / Layout.Pack, row), right = references.Panel(column) + ((nint)depth * Layout.Pack);
             int length = Math.Min(Depth, queries.Dimension - depth);
-            TileProduct.MultiplyAdd<TSimd, Slices, TStores>(left, queries.SliceStride, right, length, product, stride, rows, add: depth > 0, copy: copy);
+            TileProduct.MultiplyAdd<TSimd, Slices, TStores>(new(left, queries.SliceStride), right, length, new(product, stride, add: depth > 0, copy), rows);
         }
     }
 

@@ -20,7 +20,7 @@ internal static unsafe class TileMatrices
             {
                 float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack), next = column + Layout.Pack < columns ? right + references.PanelSize : null;
                 int above = triangle ? Math.Min(rows, column + Layout.Pack) : rows;
-                TileProduct.MultiplyAdd<TSimd, Slices, Cached>(left, queries.SliceStride, right, length, tile + column, Layout.TileStride, above, depth > 0, next);
+                TileProduct.MultiplyAdd<TSimd, Slices, Cached>(new(left, queries.SliceStride), right, length, new(tile + column, Layout.TileStride, add: depth > 0), above, next);
             }
         }
     }
@@ -50,7 +50,7 @@ internal static unsafe class TileMatrices
         for (int slice = 0; slice * Layout.Pack < references.Dimension; slice++, gradient += sliceStride)
         {
             float* next = (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null;
-            TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(tile, Layout.Pack, references.Slice(slice, firstColumn), columns, gradient, Layout.Pack, rows, add, next);
+            TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(new(tile, Layout.Pack), references.Slice(slice, firstColumn), columns, new(gradient, Layout.Pack, add), rows, next);
         }
     }
 
@@ -61,7 +61,8 @@ internal static unsafe class TileMatrices
         for (int slice = 0; slice * Layout.Pack < queries.Dimension; slice++, gradient += sliceStride)
         {
             float* next = (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null;
-            TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(tile, Layout.Pack * Layout.TileStride, queries.Slice(slice, firstRow), rows, gradient, Layout.Pack, columns, add, next);
+            LeftOperand<TileColumns> transposed = new(tile, Layout.Pack * Layout.TileStride);
+            TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(transposed, queries.Slice(slice, firstRow), rows, new(gradient, Layout.Pack, add), columns, next);
         }
     }
 }

@@ -4,7 +4,7 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Kernels;
 
 /// <summary>How the left operand of a product lies in memory: constants, so that a kernel's rows are displacements from one pointer.</summary>
-internal interface ILeftOperand
+internal interface ILeftLayout
 {
     /// <summary>Numbers from one row to the next.</summary>
     static abstract int RowStride { get; }
@@ -17,7 +17,7 @@ internal interface ILeftOperand
 }
 
 /// <summary>Unit rows in slices: the left operand of the similarity product.</summary>
-internal readonly struct Slices : ILeftOperand
+internal readonly struct Slices : ILeftLayout
 {
     public static int RowStride => Layout.Pack;
 
@@ -27,7 +27,7 @@ internal readonly struct Slices : ILeftOperand
 }
 
 /// <summary>A tile, row by row: the left operand of <c>H U</c>.</summary>
-internal readonly struct TileRows : ILeftOperand
+internal readonly struct TileRows : ILeftLayout
 {
     public static int RowStride => Layout.TileStride;
 
@@ -37,13 +37,50 @@ internal readonly struct TileRows : ILeftOperand
 }
 
 /// <summary>A tile, column by column: the left operand of <c>H^T U</c>.</summary>
-internal readonly struct TileColumns : ILeftOperand
+internal readonly struct TileColumns : ILeftLayout
 {
     public static int RowStride => 1;
 
     public static int DepthStride => Layout.TileStride;
 
     public static bool Prefetch => false;
+}
+
+/// <summary>Where the left operand of a product lies: element (r, k) at r RowStride + (k mod 32) DepthStride + (k / 32) Jump.</summary>
+internal readonly unsafe struct LeftOperand<TLayout>(float* start, nint jump)
+    where TLayout : struct, ILeftLayout
+{
+    public readonly float* Start = start;
+
+    /// <summary>Numbers from one run of 32 steps of the sum to the next.</summary>
+    public readonly nint Jump = jump;
+
+    /// <summary>The rows from <paramref name="row"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public LeftOperand<TLayout> From(int row) => new(Start + ((nint)row * TLayout.RowStride), Jump);
+}
+
+/// <summary>Where a product goes: rows of 32.</summary>
+internal readonly unsafe struct ProductTarget(float* start, nint stride, bool add, float* copy = null)
+{
+    public readonly float* Start = start;
+
+    /// <summary>Numbers from one row to the next.</summary>
+    public readonly nint Stride = stride;
+
+    /// <summary>Whether the product is added to what is there, or overwrites it.</summary>
+    public readonly bool Add = add;
+
+    /// <summary>Receives the result a second time, rows of 32 side by side; null for none.</summary>
+    public readonly float* Copy = copy;
+
+    /// <summary>The rows from <paramref name="row"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ProductTarget From(int row) => new(Start + (row * Stride), Stride, Add, Copy == null ? null : Copy + (row * Layout.Pack));
+
+    /// <summary>The columns from <paramref name="column"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public ProductTarget FromColumn(int column) => new(Start + column, Stride, Add, Copy == null ? null : Copy + column);
 }
 
 /// <summary>How many rows a kernel holds in registers.</summary>
@@ -85,58 +122,44 @@ internal readonly struct Rows8 : IRowCount
 /// <summary>The one matrix product: every multiply-add of similarities and gradients is made here.</summary>
 internal static unsafe class TileProduct
 {
-    /// <summary>C[rows, 32] (+)= A[rows, depth] B[depth, 32]. Where it goes past the caches, its rows begin with a cache line.</summary>
-    /// <param name="left">A: element (r, k) at r RowStride + (k mod 32) DepthStride + (k / 32) leftJump.</param>
-    /// <param name="leftJump">Numbers from one run of 32 steps to the next.</param>
+    /// <summary>C[rows, 32] (+)= A[rows, depth] B[depth, 32].</summary>
+    /// <param name="left">A.</param>
     /// <param name="right">B: rows of 32, one after the other.</param>
     /// <param name="depth">Length of the sums.</param>
-    /// <param name="destination">C: rows of 32, <paramref name="stride"/> apart.</param>
-    /// <param name="stride">Numbers from one row of C to the next.</param>
+    /// <param name="target">C. Where it goes past the caches, its rows begin with a cache line.</param>
     /// <param name="rows">Rows of A and C.</param>
-    /// <param name="add">Whether C is added to, or overwritten.</param>
     /// <param name="next">The right operand of the product that follows, to be asked for meanwhile; null for none.</param>
-    /// <param name="copy">Receives C a second time, rows of 32 side by side; null for none.</param>
     /// <remarks>Each element is one chain of multiply-adds in the order of k, whatever the width of the vectors and the rows at once.</remarks>
-    public static void MultiplyAdd<TSimd, TLeft, TStores>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* next = null, float* copy = null)
+    public static void MultiplyAdd<TSimd, TLeft, TStores>(LeftOperand<TLeft> left, float* right, int depth, ProductTarget target, int rows, float* next = null)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TLeft : struct, ILeftOperand
+        where TLeft : struct, ILeftLayout
         where TStores : struct, IStores
     {
         int tiles = rows / TSimd.TileRows, done = tiles * TSimd.TileRows;
         if (TSimd.TileRows == 8)
         {
-            Columns<TSimd, TLeft, TStores, Rows8>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
+            Columns<TSimd, TLeft, TStores, Rows8>(left, right, depth, target, tiles, next);
         }
         else
         {
-            Columns<TSimd, TLeft, TStores, Rows6>(left, leftJump, right, depth, destination, stride, tiles, add, next, copy);
+            Columns<TSimd, TLeft, TStores, Rows6>(left, right, depth, target, tiles, next);
         }
 
-        rows -= done;
-        left += (nint)done * TLeft.RowStride;
-        destination += done * stride;
-        copy = copy == null ? null : copy + (done * Layout.Pack);
-        if (rows >= 4)
+        if (rows - done >= 4)
         {
-            Columns<TSimd, TLeft, TStores, Rows4>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
-            rows -= 4;
-            left += 4 * TLeft.RowStride;
-            destination += 4 * stride;
-            copy = copy == null ? null : copy + (4 * Layout.Pack);
+            Columns<TSimd, TLeft, TStores, Rows4>(left.From(done), right, depth, target.From(done), 1, null);
+            done += 4;
         }
 
-        if (rows >= 2)
+        if (rows - done >= 2)
         {
-            Columns<TSimd, TLeft, TStores, Rows2>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
-            rows -= 2;
-            left += 2 * TLeft.RowStride;
-            destination += 2 * stride;
-            copy = copy == null ? null : copy + (2 * Layout.Pack);
+            Columns<TSimd, TLeft, TStores, Rows2>(left.From(done), right, depth, target.From(done), 1, null);
+            done += 2;
         }
 
-        if (rows >= 1)
+        if (rows - done >= 1)
         {
-            Columns<TSimd, TLeft, TStores, Rows1>(left, leftJump, right, depth, destination, stride, 1, add, null, copy);
+            Columns<TSimd, TLeft, TStores, Rows1>(left.From(done), right, depth, target.From(done), 1, null);
         }
     }
 
@@ -146,15 +169,16 @@ internal static unsafe class TileProduct
 
     /// <summary>Covers the 32 columns with register tiles that are two vectors wide.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static void Columns<TSimd, TLeft, TStores, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
+    private static void Columns<TSimd, TLeft, TStores, TRows>(
+        in LeftOperand<TLeft> left, float* right, int depth, in ProductTarget target, int tiles, float* next)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TLeft : struct, ILeftOperand
+        where TLeft : struct, ILeftLayout
         where TStores : struct, IStores
         where TRows : struct, IRowCount
     {
         for (int column = 0; column < Layout.Pack; column += 2 * TSimd.Lanes)
         {
-            RegisterTiles<TSimd, TLeft, TStores, TRows>(left, leftJump, right + column, depth, destination + column, stride, tiles, add, next, copy == null ? null : copy + column);
+            RegisterTiles<TSimd, TLeft, TStores, TRows>(left, right + column, depth, target.FromColumn(column), tiles, next);
             next = null;
         }
     }
@@ -163,13 +187,19 @@ internal static unsafe class TileProduct
     // per row and two multiply-adds per row. The rows are spelled out because only locals live in registers; those beyond TRows fold away. The
     // tiles follow each other in here, not in a loop of calls: a call's start and end cost 3 % of a depth of 128.
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    private static void RegisterTiles<TSimd, TLeft, TStores, TRows>(float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int tiles, bool add, float* next, float* copy)
+    private static void RegisterTiles<TSimd, TLeft, TStores, TRows>(
+        in LeftOperand<TLeft> leftOperand, float* right, int depth, in ProductTarget target, int tiles, float* next)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TLeft : struct, ILeftOperand
+        where TLeft : struct, ILeftLayout
         where TStores : struct, IStores
         where TRows : struct, IRowCount
     {
-        // The operand that follows is as large as this one: each tile asks for its share, spread over the sum, as many requests at once would hold up its own loads.
+        float* left = leftOperand.Start, destination = target.Start, copy = target.Copy;
+        nint jump = leftOperand.Jump, stride = target.Stride;
+        bool add = target.Add;
+
+        // The operand that follows is as large as this one: each tile asks for its share, spread over the sum, as many requests at once would hold up its own
+        // loads.
         int lines = next == null || tiles == 0 ? 0 : ((Layout.Pack * Layout.Pack / Prefetch.Line) + tiles - 1) / tiles;
         for (; tiles > 0; tiles--, left += TRows.Count * TLeft.RowStride, destination += TRows.Count * stride)
         {
@@ -183,7 +213,7 @@ internal static unsafe class TileProduct
             TSimd c00 = default, c01 = default, c10 = default, c11 = default, c20 = default, c21 = default, c30 = default, c31 = default;
             TSimd c40 = default, c41 = default, c50 = default, c51 = default, c60 = default, c61 = default, c70 = default, c71 = default;
             float* run = left, b = right;
-            for (int rest = depth; rest > 0; rest -= Layout.Pack, run += leftJump)
+            for (int rest = depth; rest > 0; rest -= Layout.Pack, run += jump)
             {
                 float* a = run, ahead = run + (TRows.Count * TLeft.RowStride);
                 for (int line = 0; line < lines; line++, next += Prefetch.Line)

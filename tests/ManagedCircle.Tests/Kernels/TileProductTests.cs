@@ -78,7 +78,8 @@ public sealed unsafe class TileProductTests
     {
         using GuardedMemory nothing = new(0);
 
-        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, nothing.Start, Layout.Pack, rows: 0, add: true, stream: false, copy: nothing.Start);
+        ProductTarget target = new(nothing.Start, Layout.Pack, add: true, nothing.Start);
+        KernelsAtWidth.Of(width).Multiply(LeftLayout.Slices, nothing.Start, 0, nothing.Start, Layout.Pack, target, rows: 0, stream: false);
     }
 
     /// <summary>The product, from operands that end at a guard page, into rows with canaries between them, and into a copy without.</summary>
@@ -107,7 +108,8 @@ public sealed unsafe class TileProductTests
             destination.AsSpan(row * Layout.Pack, Layout.Pack).CopyTo(result.Numbers[(row * Layout.TileStride)..]);
         }
 
-        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, result.Start, Layout.TileStride, rows, add: destination is not null, stream, copy.Start);
+        ProductTarget target = new(result.Start, Layout.TileStride, add: destination is not null, copy.Start);
+        KernelsAtWidth.Of(width).Multiply(layout, lefts.Start, jump, rights.Start, depth, target, rows, stream);
 
         float[] product = new float[rows * Layout.Pack];
         for (int row = 0; row < rows; row++)

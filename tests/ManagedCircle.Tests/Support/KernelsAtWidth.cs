@@ -60,7 +60,7 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract (float Fraction, float Exponent) Base2(float value);
 
-    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, bool stream, float* copy);
+    public abstract void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, ProductTarget target, int rows, bool stream);
 
     public abstract void Transpose<TStores>(float* from, nint fromStride, int rows, int columns, float* to, nint toStride)
         where TStores : struct, IStores;
@@ -78,7 +78,8 @@ internal abstract unsafe class KernelsAtWidth
     public abstract void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns);
 
     /// <summary><see cref="PairGradientTile.Compute"/> in the form that the terms have.</summary>
-    public abstract void Gradient(bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination);
+    public abstract void Gradient(
+        bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination);
 
     /// <summary><see cref="MixedPairs{TSimd}.Evaluate"/>: four rows each of positives, negatives, terms, exponents and slopes.</summary>
     public abstract float[,,] Mixed(in TilePairs pairs, in PairTerms terms, int row, int column);
@@ -180,31 +181,31 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         return (First(fraction), First(exponent));
     }
 
-    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, bool stream, float* copy)
+    public override void Multiply(LeftLayout layout, float* left, nint leftJump, float* right, int depth, ProductTarget target, int rows, bool stream)
     {
         if (stream)
         {
-            Multiply<Streamed>(layout, left, leftJump, right, depth, destination, stride, rows, add, copy);
+            Multiply<Streamed>(layout, left, leftJump, right, depth, target, rows);
         }
         else
         {
-            Multiply<Cached>(layout, left, leftJump, right, depth, destination, stride, rows, add, copy);
+            Multiply<Cached>(layout, left, leftJump, right, depth, target, rows);
         }
     }
 
-    private static void Multiply<TStores>(LeftLayout layout, float* left, nint leftJump, float* right, int depth, float* destination, nint stride, int rows, bool add, float* copy)
+    private static void Multiply<TStores>(LeftLayout layout, float* left, nint leftJump, float* right, int depth, ProductTarget target, int rows)
         where TStores : struct, IStores
     {
         switch (layout)
         {
             case LeftLayout.Slices:
-                TileProduct.MultiplyAdd<TSimd, Slices, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, Slices, TStores>(new(left, leftJump), right, depth, target, rows, next: right);
                 break;
             case LeftLayout.TileRows:
-                TileProduct.MultiplyAdd<TSimd, TileRows, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, TileRows, TStores>(new(left, leftJump), right, depth, target, rows, next: right);
                 break;
             default:
-                TileProduct.MultiplyAdd<TSimd, TileColumns, TStores>(left, leftJump, right, depth, destination, stride, rows, add, next: right, copy);
+                TileProduct.MultiplyAdd<TSimd, TileColumns, TStores>(new(left, leftJump), right, depth, target, rows, next: right);
                 break;
         }
     }
@@ -240,10 +241,12 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         }
     }
 
-    public override void Gradient(bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination) =>
+    public override void Gradient(
+        bool bothEnds, in TilePairs pairs, in PairTerms terms, in PairCoefficients rows, in PairCoefficients columns, float* destination) =>
         InForm(terms, new GradientCode(bothEnds, pairs, terms, rows, columns, destination));
 
-    private readonly struct GradientCode(bool bothEnds, TilePairs pairs, PairTerms terms, PairCoefficients rows, PairCoefficients columns, float* destination) : IFormCode
+    private readonly struct GradientCode(
+        bool bothEnds, TilePairs pairs, PairTerms terms, PairCoefficients rows, PairCoefficients columns, float* destination) : IFormCode
     {
         public void Run<TForm>()
             where TForm : struct, IPairForm
