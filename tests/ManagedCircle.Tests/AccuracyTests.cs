@@ -50,14 +50,15 @@ public sealed class AccuracyTests
 
             double[] norms = [.. Doubles(batch.Rows).Chunk(dimension).Select(row => Math.Sqrt(row.Sum(x => x * x)))];
             double bound = Tolerances.GradientAtGamma80 * Enumerable.Range(0, count).Max(row => OfPairs(expected, row, count));
-            Nearly.Equal(
-                [.. expected.QueryGradient.Select((x, i) => x * norms[i / dimension])], [.. actual.Select((x, i) => x * norms[i / dimension])], bound, $"{count} x {dimension}: gradient");
+            double[] Times(double[] gradient) => [.. gradient.Select((x, i) => x * norms[i / dimension])];
+            Nearly.Equal(Times(expected.QueryGradient), Times(actual), bound, $"{count} x {dimension}: gradient");
         }
     }
 
     // What the pairs of a row add up to in magnitude, each at either end.
     private static double OfPairs(ReferenceResult result, int row, int count) =>
-        Enumerable.Range(0, count).Sum(other => Math.Abs(result.SimilarityGradient[(row * count) + other]) + Math.Abs(result.SimilarityGradient[(other * count) + row]));
+        Enumerable.Range(0, count).Sum(
+            other => Math.Abs(result.SimilarityGradient[(row * count) + other]) + Math.Abs(result.SimilarityGradient[(other * count) + row]));
 
     /// <summary>Eight rows of each class: a row, and others at a distance; or all with one large component in common.</summary>
     private static LargeBatch Nearby(int count, int dimension, double spread, double common)

@@ -14,7 +14,8 @@ internal static class Layout
     /// <summary>Rows and columns of a tile of similarities, which stays in the L2 cache while it is used.</summary>
     public const int Tile = 256;
 
-    /// <summary>Numbers from one row of a tile to the next. No power of two, so that the rows of a column fall into different cache sets; a constant, so that a kernel's rows are displacements.</summary>
+    /// <summary>Numbers from one row of a tile to the next.</summary>
+    /// <remarks>No power of two, so that the rows of a column fall into different cache sets; a constant, so that a kernel's rows are displacements.</remarks>
     public const int TileStride = Tile + 16;
 
     /// <summary>Lanes that every running sum has, on any width of vector, so that every width gives the same bits.</summary>

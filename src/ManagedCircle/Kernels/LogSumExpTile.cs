@@ -99,7 +99,8 @@ internal static unsafe class LogSumExpTile
     // without calls, so that the sums of the rows stay in registers. The JIT knows typeof(TNarrow) when it reads the code, so the branch not taken costs
     // nothing; TForm.Narrow it knows only after both branches were read and inlined, and it stops inlining at 512 locals.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    private static int AddNegatives<TSimd, TEnds, TForm, TNarrow>(in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
+    private static int AddNegatives<TSimd, TEnds, TForm, TNarrow>(
+        in TilePairs pairs, in PairTerms terms, int row, int column, in RunningSums lanes, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -162,7 +163,8 @@ internal static unsafe class LogSumExpTile
     // Four rows by one vector that holds a positive, or a pair that takes no part: the same sums, with what does not belong masked to nothing.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
-    private static void AddMixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, int row, int column, in RunningSums lanes, in RunningSums columns)
+    private static void AddMixed<TSimd, TEnds, TForm>(
+        in TilePairs pairs, in PairTerms pairTerms, int row, int column, in RunningSums lanes, in RunningSums columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -181,13 +183,15 @@ internal static unsafe class LogSumExpTile
         else
         {
             RunningSums.AddInMemory<TSimd, TEnds>(
-                mixed.Term & mixed.Negative, Four<TSimd>.Select(mixed.Negative, mixed.Exponent, empty), lanes.Negatives, Layout.SumLanes, columns.Negatives.From(column));
+                mixed.Term & mixed.Negative, Four<TSimd>.Select(mixed.Negative, mixed.Exponent, empty),
+                lanes.Negatives, Layout.SumLanes, columns.Negatives.From(column));
         }
 
         if (mixed.Positive.Any)
         {
             RunningSums.AddInMemory<TSimd, TEnds>(
-                mixed.Term & mixed.Positive, Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty), lanes.Positives, Layout.SumLanes, columns.Positives.From(column));
+                mixed.Term & mixed.Positive, Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty),
+                lanes.Positives, Layout.SumLanes, columns.Positives.From(column));
         }
     }
 }

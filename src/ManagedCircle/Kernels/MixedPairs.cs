@@ -13,7 +13,8 @@ internal unsafe struct MixedPairs<TSimd>
     /// <summary>e^logit as Term 2^Exponent, and d logit / ds over gamma.</summary>
     public Four<TSimd> Term, Exponent, Slope;
 
-    /// <summary>Evaluates the pairs of four rows with one vector of columns. Not inlined: inside the loops that need it there would be too much of it for the JIT.</summary>
+    /// <summary>Evaluates the pairs of four rows with one vector of columns.</summary>
+    /// <remarks>Not inlined: inside the loops that need it there would be too much of it for the JIT.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void Evaluate<TForm>(in TilePairs pairs, in PairTerms pairTerms, int row, int column, out MixedPairs<TSimd> result)
         where TForm : struct, IPairForm

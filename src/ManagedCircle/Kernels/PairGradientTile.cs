@@ -22,7 +22,8 @@ internal static unsafe class PairGradientTile
     /// <param name="columns">Coefficients of the columns' queries, readable up to a whole tile; unused where pairs count for their row alone.</param>
     /// <param name="destination">Receives dL/ds, laid out as the similarities; may be the same memory.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Compute<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, float* destination)
+    public static void Compute<TSimd, TEnds, TForm>(
+        in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
@@ -119,7 +120,8 @@ internal static unsafe class PairGradientTile
                 both *= Four<TSimd>.PowerOfTwo(n + exponent);
                 if (TEnds.Both)
                 {
-                    both = Four<TSimd>.MultiplyAdd(Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column)), TSimd.Load(columnMantissas + column), both);
+                    Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column));
+                    both = Four<TSimd>.MultiplyAdd(power, TSimd.Load(columnMantissas + column), both);
                 }
 
                 PairCoefficients.Lowered(slope * both).Store(destination + column, Layout.TileStride);
@@ -132,15 +134,17 @@ internal static unsafe class PairGradientTile
     // Four rows by one vector that holds a positive, or a pair that takes no part.
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     [SkipLocalsInit]
-    private static void Mixed<TSimd, TEnds, TForm>(in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
+    private static void Mixed<TSimd, TEnds, TForm>(
+        in TilePairs pairs, in PairTerms pairTerms, in PairCoefficients rows, in PairCoefficients columns, int row, int column, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
         where TForm : struct, IPairForm
     {
         MixedPairs<TSimd>.Evaluate<TForm>(pairs, pairTerms, row, column, out MixedPairs<TSimd> mixed);
         Four<TSimd> positive = mixed.Positive;
-        Four<TSimd> coefficient = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.Positives.Mantissas + row), Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row));
-        Four<TSimd> exponent = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(rows.Positives.Exponents + row), Four<TSimd>.Broadcast(rows.Negatives.Exponents + row));
+        Scaled positives = rows.Positives.From(row), negatives = rows.Negatives.From(row);
+        Four<TSimd> coefficient = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(positives.Mantissas), Four<TSimd>.Broadcast(negatives.Mantissas));
+        Four<TSimd> exponent = Four<TSimd>.Select(positive, Four<TSimd>.Broadcast(positives.Exponents), Four<TSimd>.Broadcast(negatives.Exponents));
         Four<TSimd> value = coefficient * Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent);
         if (TEnds.Both)
         {

@@ -40,10 +40,12 @@ internal static unsafe class PairRow
                 Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
                 Four<TSimd> similarity = Four<TSimd>.Load(similarities + start + lane, Layout.SumLanes);
                 Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out _);
-                RunningSums.AddInMemory<TSimd, RowEnd>(term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.Negatives.From(lane), Layout.SumLanes, default);
+                RunningSums.AddInMemory<TSimd, RowEnd>(
+                    term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.Negatives.From(lane), Layout.SumLanes, default);
                 if (positive.Any)
                 {
-                    RunningSums.AddInMemory<TSimd, RowEnd>(term & positive, Four<TSimd>.Select(positive, exponent, empty), lanes.Positives.From(lane), Layout.SumLanes, default);
+                    RunningSums.AddInMemory<TSimd, RowEnd>(
+                        term & positive, Four<TSimd>.Select(positive, exponent, empty), lanes.Positives.From(lane), Layout.SumLanes, default);
                 }
             }
         }

@@ -231,12 +231,14 @@ internal readonly struct PairTerms<TSimd, TForm>
         }
 
         Four<TSimd> y = clamped ^ sign;
-        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, WeightSlope, Four<TSimd>.Select(positive, PositiveWeight, NegativeWeight)));
+        Four<TSimd> optimum = Four<TSimd>.Select(positive, PositiveWeight, NegativeWeight);
+        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, WeightSlope, optimum));
         Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, Scale, Four<TSimd>.Select(positive, PositiveMargin, NegativeMargin));
         slope = weight;
         if (TForm.Attached)
         {
-            slope = Four<TSimd>.MultiplyAdd(weight, TSimd.Broadcast(2f), Four<TSimd>.Select(positive, PositiveSlope, NegativeSlope)) & Four<TSimd>.LessThan(default, weight);
+            slope = Four<TSimd>.MultiplyAdd(weight, TSimd.Broadcast(2f), Four<TSimd>.Select(positive, PositiveSlope, NegativeSlope));
+            slope &= Four<TSimd>.LessThan(default, weight);
         }
 
         slope ^= sign;

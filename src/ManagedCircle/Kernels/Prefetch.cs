@@ -3,7 +3,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ManagedCircle.Kernels;
 
-/// <summary>Asks for memory ahead of its use, where the hardware cannot foresee it. Any address will do: one that is not there is ignored, as is all where .NET has no such instruction.</summary>
+/// <summary>Asks for memory ahead of its use, where the hardware cannot foresee it.</summary>
+/// <remarks>Any address will do: one that is not there is ignored, as is all where .NET has no such instruction.</remarks>
 internal static unsafe class Prefetch
 {
     /// <summary>Numbers in a cache line of 64 bytes.</summary>

@@ -19,7 +19,9 @@ internal static unsafe class QueryFinish
     /// <param name="count">Queries; memory is read and written up to a whole vector.</param>
     /// <param name="joint">Whether the loss is softplus(P + N), or softplus(P) + softplus(N).</param>
     /// <param name="losses">Receives the losses.</param>
-    /// <param name="coefficients">Receives the coefficients, 0 with the empty exponent for a query without positives or negatives; may be the sums' memory.</param>
+    /// <param name="coefficients">
+    /// Receives the coefficients, 0 with the empty exponent for a query without positives or negatives; may be the sums' memory.
+    /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients)
         where TSimd : unmanaged, ISimd<TSimd>
@@ -61,7 +63,8 @@ internal static unsafe class QueryFinish
         }
     }
 
-    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times. Memory is read and written up to four whole vectors.</summary>
+    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times.</summary>
+    /// <remarks>Memory is read and written up to four whole vectors.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static void AddSelfPairs<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>

@@ -58,7 +58,8 @@ internal static unsafe class RowPacking
             (shrinks[row], inverses[row]) = (shrink, inverse);
         }
 
-        // Block by block of 32 rows by 32 coordinates, 4 KB side by side in a slice and in a panel. Stores wait for memory as loads do: ask for the next block's.
+        // Block by block of 32 rows by 32 coordinates, 4 KB side by side in a slice and in a panel. Stores wait for memory as loads do: ask for that of the
+        // next block.
         float* slice = packed.Slice(0, first), panel = packed.Panels == null ? null : packed.Panel(first);
         for (int start = 0; start < dimension; start += Layout.Pack, slice += packed.SliceStride)
         {
@@ -89,7 +90,9 @@ internal static unsafe class RowPacking
     }
 
     /// <summary>Turns dL/du into dL/dx for one row and writes it.</summary>
-    /// <remarks>With u = x / |x|: dL/dx = (g - &lt;g, u&gt; u) / |x|. Where the norm counted as its floor it is a constant: dL/dx = g / floor. A zero row gets 0.</remarks>
+    /// <remarks>
+    /// With u = x / |x|: dL/dx = (g - &lt;g, u&gt; u) / |x|. Where the norm counted as its floor it is a constant: dL/dx = g / floor. A zero row gets 0.
+    /// </remarks>
     /// <param name="packed">The unit rows.</param>
     /// <param name="gradient">dL/du in slices, as the rows are.</param>
     /// <param name="row">The row.</param>

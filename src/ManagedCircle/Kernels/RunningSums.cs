@@ -54,7 +54,8 @@ internal unsafe struct RunningSums
         TSimd.Store(larger, into.Exponents);
     }
 
-    /// <summary>Adds terms to four vectors of sums, <paramref name="stride"/> numbers apart; and all four to those of the columns where pairs count for both ends.</summary>
+    /// <summary>Adds terms to four vectors of sums, <paramref name="stride"/> numbers apart.</summary>
+    /// <remarks>Where pairs count for both ends, the terms of all four are added to the columns' sums too.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
     public static void AddInMemory<TSimd, TEnds>(in Four<TSimd> term, in Four<TSimd> n, Scaled sums, int stride, Scaled columns)
         where TSimd : unmanaged, ISimd<TSimd>

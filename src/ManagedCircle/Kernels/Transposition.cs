@@ -23,7 +23,7 @@ internal static unsafe class Transposition
         }
     }
 
-    // Bands of as many rows as a vector has lanes, four columns at a time. Vector a has the four numbers of rows 0, 4, 8 and 12, b those of rows 1, 5, 9 and 13,
+    // Bands of as many rows as a vector has lanes, four columns at a time. Vector a has the four numbers of rows 0, 4, 8 and 12, b of rows 1, 5, 9 and 13,
     // c and d of those that follow: of every four lanes of a, b, c and d, transposed, come the four columns. Returns the first row that is left.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     private static int Bands<TSimd, TStores>(float* from, nint fromStride, int row, int rows, int columns, float* to, nint toStride)

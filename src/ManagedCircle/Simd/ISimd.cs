@@ -55,7 +55,8 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>left * right + addend: fused where the hardware fuses, two roundings elsewhere.</summary>
     static abstract TSelf MultiplyAdd(TSelf left, TSelf right, TSelf addend);
 
-    /// <summary>sum += left * right, as <see cref="MultiplyAdd"/> does. Written in place, as the JIT takes a copy more for a vector that is returned and then assigned.</summary>
+    /// <summary>sum += left * right, as <see cref="MultiplyAdd"/> does.</summary>
+    /// <remarks>Written in place, as the JIT takes a copy more for a vector that is returned and then assigned.</remarks>
     static abstract void AddProduct(TSelf left, TSelf right, ref TSelf sum);
 
     /// <summary>The larger; where either is NaN, either.</summary>
@@ -84,7 +85,8 @@ internal unsafe interface ISimd<TSelf>
 
     static abstract TSelf AddBits(TSelf left, TSelf right);
 
-    /// <summary>value + (bits of rounded) * 2^23, as integers: adds the whole number in the low bits of a number near 1.5 2^23 to the exponent of a value.</summary>
+    /// <summary>value + (bits of rounded) * 2^23, as integers.</summary>
+    /// <remarks>Adds the whole number in the low bits of a number near 1.5 2^23 to the exponent of a value.</remarks>
     static abstract TSelf AddShifted(TSelf value, TSelf rounded);
 
     static abstract TSelf ShiftLeftBits(TSelf value, int count);

@@ -5,7 +5,8 @@ using System.Runtime.Intrinsics.X86;
 
 namespace ManagedCircle.Simd;
 
-/// <summary>Interleaves two vectors within every four lanes: of a0 a1 a2 a3 and b0 b1 b2 b3, a0 b0 a1 b1 are the lower half, and a2 b2 a3 b3 the upper one.</summary>
+/// <summary>Interleaves two vectors within every four lanes.</summary>
+/// <remarks>Of a0 a1 a2 a3 and b0 b1 b2 b3, a0 b0 a1 b1 are the lower half, and a2 b2 a3 b3 the upper one.</remarks>
 internal static class Interleave
 {
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -78,7 +78,9 @@ internal unsafe struct Simd128 : ISimd<Simd128>
     public static void AddProduct(Simd128 left, Simd128 right, ref Simd128 sum)
     {
         // A statement, as a choice within the assignment would keep the sum in memory.
-        Vector128<float> result = PackedSimd.IsSupported ? (left.value * right.value) + sum.value : Vector128.MultiplyAddEstimate(left.value, right.value, sum.value);
+        Vector128<float> result = PackedSimd.IsSupported
+            ? (left.value * right.value) + sum.value
+            : Vector128.MultiplyAddEstimate(left.value, right.value, sum.value);
         sum.value = result;
     }
 
@@ -101,7 +103,8 @@ internal unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 EqualBits(Simd128 left, Simd128 right) => new(Vector128.Equals(left.value.AsInt32(), right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd128 Select(Simd128 mask, Simd128 whereTrue, Simd128 whereFalse) => new(Vector128.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
+    public static Simd128 Select(Simd128 mask, Simd128 whereTrue, Simd128 whereFalse) => new(
+        Vector128.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Any(Simd128 mask) => mask.value.AsInt32() != Vector128<int>.Zero;
@@ -130,7 +133,9 @@ internal unsafe struct Simd128 : ISimd<Simd128>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 Scale(Simd128 value, Simd128 exponent) =>
-        new(value.value * ((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
+        new(
+            value.value
+            * ((Vector128.MaxNative(exponent.value, Vector128.Create(PowersOfTwo.Lowest)) + Vector128.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 
     /// <summary>Exchanges lane i with lane i ^ step, for step 1 or 2.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

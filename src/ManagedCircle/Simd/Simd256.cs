@@ -68,7 +68,8 @@ internal unsafe struct Simd256 : ISimd<Simd256>
     public static Simd256 MultiplyAdd(Simd256 left, Simd256 right, Simd256 addend) => new(Vector256.MultiplyAddEstimate(left.value, right.value, addend.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Simd256 left, Simd256 right, ref Simd256 sum) => sum.value = Vector256.MultiplyAddEstimate(left.value, right.value, sum.value);
+    public static void AddProduct(Simd256 left, Simd256 right, ref Simd256 sum) =>
+        sum.value = Vector256.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Max(Simd256 left, Simd256 right) => new(Vector256.MaxNative(left.value, right.value));
@@ -89,7 +90,8 @@ internal unsafe struct Simd256 : ISimd<Simd256>
     public static Simd256 EqualBits(Simd256 left, Simd256 right) => new(Vector256.Equals(left.value.AsInt32(), right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd256 Select(Simd256 mask, Simd256 whereTrue, Simd256 whereFalse) => new(Vector256.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
+    public static Simd256 Select(Simd256 mask, Simd256 whereTrue, Simd256 whereFalse) => new(
+        Vector256.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Any(Simd256 mask) => mask.value.AsInt32() != Vector256<int>.Zero;
@@ -118,5 +120,7 @@ internal unsafe struct Simd256 : ISimd<Simd256>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd256 Scale(Simd256 value, Simd256 exponent) =>
-        new(value.value * ((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
+        new(
+            value.value
+            * ((Vector256.MaxNative(exponent.value, Vector256.Create(PowersOfTwo.Lowest)) + Vector256.Create(PowersOfTwo.Bias)).AsInt32() << 23).AsSingle());
 }

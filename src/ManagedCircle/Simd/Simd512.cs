@@ -81,7 +81,8 @@ internal unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 MultiplyAdd(Simd512 left, Simd512 right, Simd512 addend) => new(Vector512.MultiplyAddEstimate(left.value, right.value, addend.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(Simd512 left, Simd512 right, ref Simd512 sum) => sum.value = Vector512.MultiplyAddEstimate(left.value, right.value, sum.value);
+    public static void AddProduct(Simd512 left, Simd512 right, ref Simd512 sum) =>
+        sum.value = Vector512.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 Max(Simd512 left, Simd512 right) => new(Vector512.MaxNative(left.value, right.value));
@@ -102,7 +103,8 @@ internal unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 EqualBits(Simd512 left, Simd512 right) => new(Vector512.Equals(left.value.AsInt32(), right.value.AsInt32()).AsSingle());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static Simd512 Select(Simd512 mask, Simd512 whereTrue, Simd512 whereFalse) => new(Vector512.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
+    public static Simd512 Select(Simd512 mask, Simd512 whereTrue, Simd512 whereFalse) => new(
+        Vector512.ConditionalSelect(mask.value, whereTrue.value, whereFalse.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Any(Simd512 mask) => mask.value.AsInt32() != Vector512<int>.Zero;

@@ -62,10 +62,12 @@ internal unsafe struct SimdScalar : ISimd<SimdScalar>
     public static SimdScalar AndNot(SimdScalar left, SimdScalar right) => FromBits(left.Bits & ~right.Bits);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdScalar MultiplyAdd(SimdScalar left, SimdScalar right, SimdScalar addend) => new(float.MultiplyAddEstimate(left.value, right.value, addend.value));
+    public static SimdScalar MultiplyAdd(SimdScalar left, SimdScalar right, SimdScalar addend) => new(
+        float.MultiplyAddEstimate(left.value, right.value, addend.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static void AddProduct(SimdScalar left, SimdScalar right, ref SimdScalar sum) => sum.value = float.MultiplyAddEstimate(left.value, right.value, sum.value);
+    public static void AddProduct(SimdScalar left, SimdScalar right, ref SimdScalar sum) =>
+        sum.value = float.MultiplyAddEstimate(left.value, right.value, sum.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar Max(SimdScalar left, SimdScalar right) => new(float.MaxNative(left.value, right.value));

@@ -102,7 +102,8 @@ internal unsafe struct SimdT : ISimd<SimdT>
     public static SimdT EqualBits(SimdT left, SimdT right) => new(Vector.Equals(left.value.As<float, int>(), right.value.As<float, int>()).As<int, float>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdT Select(SimdT mask, SimdT whereTrue, SimdT whereFalse) => new(Vector.ConditionalSelect(mask.value.As<float, int>(), whereTrue.value, whereFalse.value));
+    public static SimdT Select(SimdT mask, SimdT whereTrue, SimdT whereFalse) => new(
+        Vector.ConditionalSelect(mask.value.As<float, int>(), whereTrue.value, whereFalse.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Any(SimdT mask) => mask.value.As<float, int>() != Vector<int>.Zero;
@@ -126,8 +127,11 @@ internal unsafe struct SimdT : ISimd<SimdT>
     public static SimdT BitsToNumber(SimdT value) => new(Vector.ConvertToSingle(value.value.As<float, int>()));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public static SimdT PowerOfTwo(SimdT exponent) =>
-        new(Vector.ShiftLeft((Vector.MaxNative(exponent.value, new Vector<float>(PowersOfTwo.Lowest)) + new Vector<float>(PowersOfTwo.Bias)).As<float, int>(), 23).As<int, float>());
+    public static SimdT PowerOfTwo(SimdT exponent)
+    {
+        Vector<float> biased = Vector.MaxNative(exponent.value, new Vector<float>(PowersOfTwo.Lowest)) + new Vector<float>(PowersOfTwo.Bias);
+        return new(Vector.ShiftLeft(biased.As<float, int>(), 23).As<int, float>());
+    }
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT Scale(SimdT value, SimdT exponent) => value * PowerOfTwo(exponent);

@@ -78,8 +78,10 @@ public sealed unsafe class ArenaTests
 
         RunningSums sums = RunningSums.Lay(ref arena, 48);
 
-        Assert.Equal(
-            (48, 48, 48), (sums.Positives.Exponents - sums.Positives.Mantissas, sums.Negatives.Mantissas - sums.Positives.Exponents, sums.Negatives.Exponents - sums.Negatives.Mantissas));
+        (Scaled positives, Scaled negatives) = (sums.Positives, sums.Negatives);
+        Assert.Equal(48, positives.Exponents - positives.Mantissas);
+        Assert.Equal(48, negatives.Mantissas - positives.Exponents);
+        Assert.Equal(48, negatives.Exponents - negatives.Mantissas);
         Assert.Equal((nuint)(4 * 48 * sizeof(float)), arena.Used);
     }
 }

@@ -85,8 +85,8 @@ public sealed unsafe class QueryFinishTests
             for (int i = 0; i < count; i++)
             {
                 similarities.Start[i] = (float)tile.Similarity(0, i);
-                (sums.Sums.Positives.Mantissas[i], sums.Sums.Positives.Exponents[i]) = (1 + (i / 128f), 3);
-                (coefficients.Coefficients.Positives.Mantissas[i], coefficients.Coefficients.Positives.Exponents[i]) = (1 + (i / 128f), -Math.ILogB(Positive(i)));
+                sums.Sums.Positives.From(i).Fill(1, 1 + (i / 128f), 3);
+                coefficients.Coefficients.Positives.From(i).Fill(1, 1 + (i / 128f), -Math.ILogB(Positive(i)));
             }
 
             KernelsAtWidth.Of(width).AddSelfPairs(similarities.Start, tile.Terms, sums.Sums, count, times: 2);
@@ -123,14 +123,15 @@ public sealed unsafe class QueryFinishTests
             using Numbers from = new(count), into = new(count);
             Draw(from, count);
             Draw(into, count);
-            (double, double)[] expected = [.. Enumerable.Range(0, count).Select(i => (Total(from.Sums.Positives, into.Sums.Positives, i), Total(from.Sums.Negatives, into.Sums.Negatives, i)))];
+            double[] positives = [.. Enumerable.Range(0, count).Select(i => Total(from.Sums.Positives, into.Sums.Positives, i))];
+            double[] negatives = [.. Enumerable.Range(0, count).Select(i => Total(from.Sums.Negatives, into.Sums.Negatives, i))];
 
             KernelsAtWidth.Of(width).Merge(from.Sums, into.Sums, count);
 
             for (int i = 0; i < count; i++)
             {
-                Nearly.Equal(expected[i].Item1, LogOf(into.Sums.Positives, i), 2 * Tolerances.FloatRounding, $"positives {i}");
-                Nearly.Equal(expected[i].Item2, LogOf(into.Sums.Negatives, i), 2 * Tolerances.FloatRounding, $"negatives {i}");
+                Nearly.Equal(positives[i], LogOf(into.Sums.Positives, i), 2 * Tolerances.FloatRounding, $"positives {i}");
+                Nearly.Equal(negatives[i], LogOf(into.Sums.Negatives, i), 2 * Tolerances.FloatRounding, $"negatives {i}");
             }
 
             Assert.Equal(PairTile.Canary, into.Canary);
@@ -154,7 +155,11 @@ public sealed unsafe class QueryFinishTests
             (numbers.Sums.Negatives.Mantissas[i], numbers.Sums.Negatives.Exponents[i]) = Sum(i % 7 == 4);
         }
 
-        (float, float) Sum(bool empty) => empty ? (0, RunningSums.EmptyExponent) : (0.5f + (20 * random.NextSingle()), random.Next(5) == 0 ? random.Next(-400, 400) : random.Next(-9, 9));
+        (float, float) Sum(bool empty)
+        {
+            int reach = random.Next(5) == 0 ? 400 : 9;
+            return empty ? (0, RunningSums.EmptyExponent) : (0.5f + (20 * random.NextSingle()), random.Next(-reach, reach));
+        }
     }
 
     private static double Softplus(double z) => Math.Max(z, 0) + LogOfOnePlus(Math.Exp(-Math.Abs(z)));

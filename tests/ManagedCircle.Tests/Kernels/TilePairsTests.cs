@@ -81,9 +81,9 @@ public sealed class TilePairsTests
         Assert.Equal(kind == PairKind.Negative ? -1 : 0, BitConverter.SingleToInt32Bits(parts[1]));
         if (kind != PairKind.Ignored)
         {
-            double term = tile.Exponential(row, column);
-            Nearly.Equal(term, Math.ScaleB(parts[2], (int)parts[3]), term * Tolerances.TermInFloat(tile.Options, tile.Similarity(row, column)), $"e^logit of {what}");
-            Nearly.Equal(tile.Slope(row, column), parts[4], Tolerances.PairGradientInFloat(tile.Options, tile.Similarity(row, column), 1), $"slope of {what}");
+            double term = tile.Exponential(row, column), s = tile.Similarity(row, column);
+            Nearly.Equal(term, Math.ScaleB(parts[2], (int)parts[3]), term * Tolerances.TermInFloat(tile.Options, s), $"e^logit of {what}");
+            Nearly.Equal(tile.Slope(row, column), parts[4], Tolerances.PairGradientInFloat(tile.Options, s, 1), $"slope of {what}");
         }
     }
 

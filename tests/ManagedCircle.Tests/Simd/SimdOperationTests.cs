@@ -103,7 +103,8 @@ public sealed class SimdOperationTests
         }
 
         float[] left = [.. Enumerable.Range(0, kernels.Lanes).Select(static lane => (float)lane)], right = [.. left.Select(static lane => -lane)];
-        IEnumerable<float> Half(int first) => Enumerable.Range(0, kernels.Lanes).Select(lane => (lane % 2 == 0 ? left : right)[(lane & ~3) + first + (lane % 4 / 2)]);
+        IEnumerable<float> Half(int first) =>
+            Enumerable.Range(0, kernels.Lanes).Select(lane => (lane % 2 == 0 ? left : right)[(lane & ~3) + first + (lane % 4 / 2)]);
 
         Assert.Equal(Half(first: 0), kernels.Operate("InterleaveLower", left, right, left));
         Assert.Equal(Half(first: 2), kernels.Operate("InterleaveUpper", left, right, left));

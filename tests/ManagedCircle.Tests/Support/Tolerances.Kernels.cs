@@ -90,7 +90,8 @@ public static partial class Tolerances
     public static readonly double QueryLossInFloat = (Math.Log(2) * 2 * Base2Fraction) + PowerOfFraction + 2e-7 + (8 * FloatRounding);
 
     private static (double Optimum, double Margin) LargestConstants(CircleLossOptions options) =>
-        (Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum)), Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin)));
+        (Math.Max(Math.Abs(options.PositiveOptimum), Math.Abs(options.NegativeOptimum)),
+            Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin)));
 
     /// <summary>
     /// A coordinate of a unit row, relative: a sum of positive squares is off by at most its additions in one lane and 6 after, the root halves that; then
