@@ -71,6 +71,9 @@ public sealed class TrainingTests
         Assert.Equal(rows.Labels, projected.Labels);
         Assert.Equal([1f, 2, 0, -1, 0, 0], projection.WeightGradient(rows, [1, 0, 0, 0, 1, 0]));
         Assert.Equal([1f, 2, 3, 4, 5, 6], projection.ToColumns());
+        Assert.Equal([1f, 1, 0], projection.BiasGradient([1, 0, 0, 0, 1, 0]));
+        new[] { 10f, 0, -1 }.CopyTo(projection.Bias);
+        Assert.Equal([19f, 12, 14, 6, -5, -7], projection.Apply(rows).Values);
     }
 
     [Fact]
@@ -80,11 +83,29 @@ public sealed class TrainingTests
 
         Centring centring = Centring.Of(training);
 
-        Assert.Equal([0f, 301], centring.Mean);
         float[] centred = centring.Apply(training).Values;
         Assert.Equal((0, 0), (centred[0] + centred[2], centred[1] + centred[3]));
-        Assert.InRange(centred[0], 0.5f, 1);
+        Assert.InRange(centred[0], 1f, 2);
         Assert.Equal(-centred[1] * 2, centring.Apply(test).Values[1]);
+    }
+
+    [Fact]
+    public void The_bias_of_a_projection_of_centred_rows_serves_rows_as_they_are()
+    {
+        LabeledRows rows = new([10, 21, 14, 25, 12, 29], [0, 0, 0], 2);
+        using Projection projection = new([1, 2, -1, 3], 2);
+        new[] { 0.5f, -4 }.CopyTo(projection.Bias);
+        Centring centring = Centring.Of(rows);
+
+        float[] centred = projection.Apply(centring.Apply(rows)).Values, bias = centring.BiasOf(projection);
+        using Projection same = new(projection.Weights, 2);
+        bias.CopyTo(same.Bias);
+
+        // The scale of centred rows is a power of two, and the same for all of them.
+        float[] asTheyAre = same.Apply(rows).Values;
+        float scale = asTheyAre[0] / centred[0];
+        Assert.True(float.IsPow2(scale));
+        Assert.Equal(centred.Select(value => value * scale), asTheyAre);
     }
 
     [Fact]

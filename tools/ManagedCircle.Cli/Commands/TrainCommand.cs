@@ -6,7 +6,7 @@ using ManagedCircle.Cli.Training;
 
 namespace ManagedCircle.Cli.Commands;
 
-/// <summary><c>mcircle train</c>: learns a linear projection with the loss, and shows what it did.</summary>
+/// <summary><c>mcircle train</c>: learns a projection with the loss, and shows what it did.</summary>
 internal static class TrainCommand
 {
     private const int DefaultDimension = 8, DefaultSteps = 500;
@@ -27,7 +27,7 @@ internal static class TrainCommand
     private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the first weights and the batches are drawn from (0)", least: 0);
     private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80)", positive: true);
     private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4)");
-    private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write W, [D, d], and W.mean.npy, [D]: project with (X - mean) @ W");
+    private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write W, [D, d], and W.bias.npy, [d]: project with X @ W + bias");
     private static readonly Option<string?> PageFile = CommandOption.File(
         "--report", "report.html", "Write a page: loss curve, similarities before and after, hardest pairs");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
@@ -63,8 +63,8 @@ internal static class TrainCommand
         });
 
         using OutputFiles files = new(command.GetValue(Embeddings), command.GetValue(Labels));
-        (Stream W, Stream Mean)? saved = command.GetValue(Save) is string path
-            ? (files.Create(path, NpyWriter.Length<float>(rows.Dimension, dimension)), files.Create(MeanPath(path), NpyWriter.Length<float>(rows.Dimension)))
+        (Stream W, Stream Bias)? saved = command.GetValue(Save) is string path
+            ? (files.Create(path, NpyWriter.Length<float>(rows.Dimension, dimension)), files.Create(BiasPath(path), NpyWriter.Length<float>(dimension)))
             : null;
         Stream? page = command.GetValue(PageFile) is string pagePath ? files.Create(pagePath) : null;
         Random random = new(seed);
@@ -98,12 +98,12 @@ internal static class TrainCommand
             all.Count - rows.Count,
             [
                 .. command.GetValue(IgnoreLabel) is null && all.Labels.Contains(Unlabelled) ? [TrainingHints.Unlabelled] : Array.Empty<string>(),
-                .. TrainingHints.Of(losses, collapsed, pairs, raw.MapAtR, pca.MapAtR, after.MapAtR),
+                .. TrainingHints.Of(losses, collapsed, pairs, raw.MapAtR, pca.MapAtR, Retrieval.Measure(sample).MapAtR, after.MapAtR),
             ]);
         if (saved is not null)
         {
             NpyWriter.Write<float>(saved.Value.W, projection.ToColumns(), rows.Dimension, dimension);
-            NpyWriter.Write<float>(saved.Value.Mean, centring.Mean, rows.Dimension);
+            NpyWriter.Write<float>(saved.Value.Bias, centring.BiasOf(projection), dimension);
         }
 
         if (page is not null)
@@ -153,9 +153,9 @@ internal static class TrainCommand
             + "are set aside for measuring: expected at least two such classes, so four rows or more of each");
     }
 
-    /// <summary>Where the mean of the training rows goes, beside the weights.</summary>
-    private static string MeanPath(string path) =>
-        $"{(path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase) ? path[..^".npy".Length] : path)}.mean.npy";
+    /// <summary>Where the bias goes, beside the weights.</summary>
+    private static string BiasPath(string path) =>
+        $"{(path.EndsWith(".npy", StringComparison.OrdinalIgnoreCase) ? path[..^".npy".Length] : path)}.bias.npy";
 
     private static void Write(ParseResult command, TrainingReport report)
     {

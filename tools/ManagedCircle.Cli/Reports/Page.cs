@@ -61,6 +61,7 @@ internal sealed class Page(string title)
         thead th { white-space: nowrap; }
         tbody th { font-weight: normal; }
         summary { cursor: pointer; }
+        @media (max-width: 480px) { th, td { padding-right: .5rem; } }
         </style></head><body><main>
         <h1>{{Text(title)}}</h1>
         {{body}}</main></body></html>

@@ -1,6 +1,8 @@
+using System.Numerics.Tensors;
+
 namespace ManagedCircle.Cli.Training;
 
-/// <summary>A linear projection of rows, <c>Y = X W^T</c>: a linear layer, whose numbers are inner products of the rows with its weights.</summary>
+/// <summary>A projection of rows, <c>Y = X W^T + b</c>: a linear layer, whose numbers are inner products of the rows with its weights, and a bias.</summary>
 /// <param name="weights">W, shape [dimension, inputDimension], row-major.</param>
 /// <param name="inputDimension">Numbers in a row to project.</param>
 internal sealed class Projection(float[] weights, int inputDimension) : IDisposable
@@ -9,6 +11,9 @@ internal sealed class Projection(float[] weights, int inputDimension) : IDisposa
 
     /// <summary>W, shape [dimension, inputDimension], row-major.</summary>
     public float[] Weights => weights;
+
+    /// <summary>b, shape [dimension]: where it puts the origin of the rows; 0 at first.</summary>
+    public float[] Bias { get; } = new float[weights.Length / inputDimension];
 
     /// <summary>Numbers in a projected row.</summary>
     public int Dimension { get; } = weights.Length / inputDimension;
@@ -26,11 +31,17 @@ internal sealed class Projection(float[] weights, int inputDimension) : IDisposa
         return new Projection(weights, inputDimension);
     }
 
-    /// <summary>Projects rows: <c>X W^T</c>.</summary>
+    /// <summary>Projects rows: <c>X W^T + b</c>.</summary>
     public LabeledRows Apply(LabeledRows rows)
     {
         float[] projected = new float[rows.Count * Dimension];
         products.InnerProducts(new(rows.Values, inputDimension), new(weights, inputDimension), projected);
+        for (int row = 0; row < projected.Length; row += Dimension)
+        {
+            Span<float> values = projected.AsSpan(row, Dimension);
+            TensorPrimitives.Add(values, Bias, values);
+        }
+
         return rows with { Values = projected, Dimension = Dimension };
     }
 
@@ -39,6 +50,18 @@ internal sealed class Projection(float[] weights, int inputDimension) : IDisposa
     {
         float[] gradient = new float[weights.Length];
         products.InnerProductsBackward(new(rows.Values, inputDimension), new(weights, inputDimension), projectedGradient, default, gradient);
+        return gradient;
+    }
+
+    /// <summary>Takes the gradient G of projected rows back to the bias: the sum of its rows.</summary>
+    public float[] BiasGradient(ReadOnlySpan<float> projectedGradient)
+    {
+        float[] gradient = new float[Dimension];
+        for (int row = 0; row < projectedGradient.Length; row += Dimension)
+        {
+            TensorPrimitives.Add(gradient, projectedGradient.Slice(row, Dimension), gradient);
+        }
+
         return gradient;
     }
 

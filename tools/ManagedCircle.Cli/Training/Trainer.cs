@@ -6,15 +6,15 @@ namespace ManagedCircle.Cli.Training;
 internal static class Trainer
 {
     // Adam and the normalisation inside the loss make the scale of rows and weights immaterial, so that one rate does for any data.
-    private const float LearningRate = 0.015f;
+    private const float LearningRate = 0.02f;
 
-    /// <summary>Moves the projection's weights down the loss for so many batches; the learning rate falls to 0 as half a cosine.</summary>
+    /// <summary>Moves the projection's weights and bias down the loss for so many batches; the learning rate falls to 0 as half a cosine.</summary>
     /// <returns>The loss of every batch, and the time spent inside the loss.</returns>
     public static (double[] Losses, TimeSpan LossTime) Train(
         Projection projection, LabeledRows rows, BalancedBatches batches, CircleLossOptions options, int steps, Action stepDone)
     {
         using CircleLoss loss = new(options);
-        Adam adam = new(projection.Weights);
+        Adam weights = new(projection.Weights), bias = new(projection.Bias);
         double[] losses = new double[steps];
         TimeSpan lossTime = TimeSpan.Zero;
         for (int step = 0; step < steps; step++)
@@ -27,8 +27,9 @@ internal static class Trainer
             losses[step] = loss.ForwardBackward(new EmbeddingBatch(projected.Values, projected.Labels), gradient).Loss;
             lossTime += Stopwatch.GetElapsedTime(start);
 
-            float decay = (1 + MathF.Cos(MathF.PI * step / steps)) / 2;
-            adam.Step(projection.WeightGradient(batch, gradient), LearningRate * decay);
+            float learningRate = LearningRate * (1 + MathF.Cos(MathF.PI * step / steps)) / 2;
+            weights.Step(projection.WeightGradient(batch, gradient), learningRate);
+            bias.Step(projection.BiasGradient(gradient), learningRate);
             stepDone();
         }
 
