@@ -1,4 +1,5 @@
-using System.Numerics.Tensors;
+using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 
 namespace ManagedCircle;
 
@@ -24,6 +25,8 @@ namespace ManagedCircle;
 /// </remarks>
 public readonly record struct CircleMargins
 {
+    private readonly PairFormula formula;
+
     /// <summary>The paper's margins: Op = 1 + m, On = -m, Dp = 1 - m, Dn = m, and detached weights.</summary>
     /// <param name="gamma">The scale; above 0.</param>
     /// <param name="margin">The relaxation factor m; finite.</param>
@@ -46,6 +49,7 @@ public readonly record struct CircleMargins
         Weighting = options.Weighting;
         WeightGradient = options.WeightGradient;
         Clamp = options.Clamp;
+        formula = LossTerms.FormulaOf(options with { Normalize = false }); // similarities are taken as they are
     }
 
     /// <summary>The scale gamma.</summary>
@@ -72,11 +76,9 @@ public readonly record struct CircleMargins
     /// <summary>The range that similarities are clamped to.</summary>
     public SimilarityClamp Clamp { get; }
 
-    // Seen from its optimum, a negative pair is a positive one with every similarity negated. Both sides share one formula in
-    // y = -s, a = Op, b = Dp   or   y = s, a = -On, b = -Dn:   weight = max(0, y + a),   logit = gamma * weight * (y + b).
-    private Side Positive => new(this, -1, PositiveOptimum, PositiveMargin);
+    private PairSide Positive => PairSide.Positive(formula);
 
-    private Side Negative => new(this, 1, -NegativeOptimum, -NegativeMargin);
+    private PairSide Negative => PairSide.Negative(formula);
 
     /// <summary>The weight of a positive pair, at least 0.</summary>
     public double PositiveWeight(double similarity) => Positive.Weight(similarity);
@@ -100,31 +102,55 @@ public readonly record struct CircleMargins
     /// <param name="similarities">Similarities, any shape.</param>
     /// <param name="destination">Receives one weight per similarity.</param>
     /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
-    public void PositiveWeights(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Weights(similarities, destination);
+    public void PositiveWeights(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Positive.Weights(similarities, destination);
+    }
 
     /// <summary>The weights of negative pairs.</summary>
     /// <inheritdoc cref="PositiveWeights"/>
-    public void NegativeWeights(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Weights(similarities, destination);
+    public void NegativeWeights(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Negative.Weights(similarities, destination);
+    }
 
     /// <summary>The logits of positive pairs.</summary>
     /// <param name="similarities">Similarities, any shape.</param>
     /// <param name="destination">Receives one logit per similarity.</param>
     /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
-    public void PositiveLogits(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Logits(similarities, destination);
+    public void PositiveLogits(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Positive.Logits(similarities, destination);
+    }
 
     /// <summary>The logits of negative pairs.</summary>
     /// <inheritdoc cref="PositiveLogits"/>
-    public void NegativeLogits(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Logits(similarities, destination);
+    public void NegativeLogits(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Negative.Logits(similarities, destination);
+    }
 
     /// <summary>The slopes dlogit/ds of positive pairs.</summary>
     /// <param name="similarities">Similarities, any shape.</param>
     /// <param name="destination">Receives one slope per similarity.</param>
     /// <exception cref="ArgumentException">The spans have unlike lengths, or overlap without being the same.</exception>
-    public void PositiveSlopes(ReadOnlySpan<float> similarities, Span<float> destination) => Positive.Slopes(similarities, destination);
+    public void PositiveSlopes(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Positive.Slopes(similarities, destination);
+    }
 
     /// <summary>The slopes dlogit/ds of negative pairs.</summary>
     /// <inheritdoc cref="PositiveSlopes"/>
-    public void NegativeSlopes(ReadOnlySpan<float> similarities, Span<float> destination) => Negative.Slopes(similarities, destination);
+    public void NegativeSlopes(ReadOnlySpan<float> similarities, Span<float> destination)
+    {
+        ThrowIf.NotInPlace(similarities, destination);
+        Negative.Slopes(similarities, destination);
+    }
 
     /// <summary>The circle logits of classes, as cross-entropy takes them.</summary>
     /// <param name="similarities">Similarities of queries to class weights, shape [queryCount, classCount], row-major.</param>
@@ -154,85 +180,5 @@ public readonly record struct CircleMargins
                 logits[target] = ofTarget;
             }
         }
-    }
-
-    /// <summary>The formulas of one kind of pairs: sign is that of s in y.</summary>
-    private readonly ref struct Side(CircleMargins margins, int sign, double optimum, double margin)
-    {
-        private readonly double gamma = margins.Gamma;
-        private readonly bool constant = margins.Weighting == PairWeighting.Constant, attached = margins.WeightGradient == WeightGradient.Attached;
-        private readonly float lowest = margins.Clamp == SimilarityClamp.MinusOneToOne ? -1 : float.NegativeInfinity;
-        private readonly float highest = margins.Clamp == SimilarityClamp.None ? float.PositiveInfinity : 1;
-
-        public double Weight(double similarity) => constant ? 1 : Math.Max(0, Turned(similarity) + optimum);
-
-        public double Logit(double similarity) => gamma * Weight(similarity) * (Turned(similarity) + margin);
-
-        public double Slope(double similarity)
-        {
-            double weight = Weight(similarity);
-            if (weight == 0 || similarity < lowest || similarity > highest)
-            {
-                return 0;
-            }
-
-            return sign * gamma * (attached && !constant ? optimum + margin + 2 * Turned(similarity) : weight);
-        }
-
-        public void Weights(ReadOnlySpan<float> similarities, Span<float> destination)
-        {
-            Distances(similarities, (float)optimum, destination);
-            if (constant)
-            {
-                destination.Fill(1);
-            }
-            else
-            {
-                TensorPrimitives.Max(destination, 0, destination);
-            }
-        }
-
-        public void Logits(ReadOnlySpan<float> similarities, Span<float> destination)
-        {
-            if (constant)
-            {
-                Distances(similarities, (float)margin, destination);
-            }
-            else
-            {
-                // Where the weight is not 0, y + b is the weight + (b - a); where it is, that does not matter.
-                Weights(similarities, destination);
-                TensorPrimitives.AddMultiply(destination, (float)(margin - optimum), destination, destination);
-            }
-
-            TensorPrimitives.Multiply(destination, (float)gamma, destination);
-        }
-
-        public void Slopes(ReadOnlySpan<float> similarities, Span<float> destination)
-        {
-            ThrowIf.NotInPlace(similarities, destination);
-            if (!attached && !constant && highest > 1)
-            {
-                Weights(similarities, destination);
-                TensorPrimitives.Multiply(destination, (float)(sign * gamma), destination);
-                return;
-            }
-
-            for (int i = 0; i < similarities.Length; i++)
-            {
-                destination[i] = (float)Slope(similarities[i]);
-            }
-        }
-
-        /// <summary>y + constant.</summary>
-        private void Distances(ReadOnlySpan<float> similarities, float constant, Span<float> destination)
-        {
-            ThrowIf.NotInPlace(similarities, destination);
-            TensorPrimitives.Clamp(similarities, lowest, highest, destination);
-            TensorPrimitives.Multiply(destination, sign, destination);
-            TensorPrimitives.Add(destination, constant, destination);
-        }
-
-        private double Turned(double similarity) => sign * Math.Clamp(similarity, lowest, highest);
     }
 }

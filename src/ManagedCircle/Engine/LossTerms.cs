@@ -9,7 +9,10 @@ internal static class LossTerms
     private const double UnitReach = 1.001;
 
     /// <summary>The constants of a pair's loss and gradient.</summary>
-    public static PairTerms Of(CircleLossOptions options) => new(new PairFormula
+    public static PairTerms Of(CircleLossOptions options) => new(FormulaOf(options));
+
+    /// <summary>The numbers of a pair's formula.</summary>
+    public static PairFormula FormulaOf(CircleLossOptions options) => new()
     {
         Gamma = options.Gamma,
         Circle = options.Weighting == PairWeighting.Circle,
@@ -21,5 +24,5 @@ internal static class LossTerms
         Lowest = options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.NegativeInfinity,
         Highest = options.Clamp == SimilarityClamp.None ? double.PositiveInfinity : 1,
         Reach = options.Normalize ? UnitReach : double.PositiveInfinity,
-    });
+    };
 }

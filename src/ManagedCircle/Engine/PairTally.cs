@@ -6,7 +6,7 @@ namespace ManagedCircle.Engine;
 /// <summary>Counts and sums over the pairs of queries, a row at a time.</summary>
 internal unsafe struct PairTally(CircleLossOptions options)
 {
-    private readonly CircleMargins margins = new(options);
+    private readonly PairSide positive = PairSide.Positive(LossTerms.FormulaOf(options)), negative = PairSide.Negative(LossTerms.FormulaOf(options));
     private readonly bool whole = options.Scope == LossScope.Batch;
     private Sums positives, negatives;
     private int validCount;
@@ -18,11 +18,13 @@ internal unsafe struct PairTally(CircleLossOptions options)
         PairTally tally = new(options);
         fixed (PairKind* mask = batch.Mask)
         {
-            QueryPairs pairs = Prepare(options, batch, mask, excluded, workspace, block: 0, out int* kinds);
+            Memory memory = Memory.Of(workspace, batch, blockRows: 0);
+            QueryPairs pairs = memory.Pairs;
+            pairs.Read(batch, mask, options, excluded, memory.Kinds);
             for (int query = 0; query < batch.QueryCount; query++)
             {
-                pairs.Write<SimdScalar>(query, kinds);
-                tally.Add(batch.Similarities.Slice(query * batch.ReferenceCount, batch.ReferenceCount), kinds);
+                pairs.Write<SimdScalar>(query, memory.Kinds);
+                tally.Add(batch.Similarities.Slice(query * batch.ReferenceCount, batch.ReferenceCount), memory.Kinds);
             }
 
             return tally.Result(pairs.QueryCount);
@@ -39,32 +41,24 @@ internal unsafe struct PairTally(CircleLossOptions options)
         PairTally tally = new(options);
         int columns = references.Count;
         RowMatrix all = new(references.Rows, columns, references.Dimension, references.Stride);
-        QueryPairs pairs = Prepare(options, new SimilarityBatch(queries, references, self), null, excluded, workspace, (nint)Block * columns, out int* kinds);
-        float* block = workspace.Take<float>((nint)Block * columns);
+        SimilarityBatch batch = new(queries, references, self);
+        Memory memory = Memory.Of(workspace, batch, Block);
+        QueryPairs pairs = memory.Pairs;
+        pairs.Read(batch, null, options, excluded, memory.Kinds);
         for (int first = 0; first < queries.Count; first += Block)
         {
             int count = Math.Min(Block, queries.Count - first), start = first * queries.Stride;
             RowMatrix rows = new(queries.Rows[start..], count, queries.Dimension, queries.Stride);
-            Span<float> similarities = new(block, checked(count * columns));
+            Span<float> similarities = new(memory.Similarities, checked(count * columns));
             engine.Forward(new MatrixCall { Queries = rows, References = all, Normalize = options.Normalize }, similarities, columns);
             for (int row = 0; row < count; row++)
             {
-                pairs.Write<SimdScalar>(first + row, kinds);
-                tally.Add(similarities.Slice(row * columns, columns), kinds);
+                pairs.Write<SimdScalar>(first + row, memory.Kinds);
+                tally.Add(similarities.Slice(row * columns, columns), memory.Kinds);
             }
         }
 
         return tally.Result(pairs.QueryCount);
-    }
-
-    // The batch's pairs, scratch for the kinds of a row's, and room for a block of similarities.
-    private static QueryPairs Prepare(
-        CircleLossOptions options, SimilarityBatch batch, PairKind* mask, ReadOnlySpan<int> excluded, Workspace workspace, nint block, out int* kinds)
-    {
-        int padded = PairRow.Padded(batch.ReferenceCount);
-        workspace.Reset(QueryPairs.SizeOf(batch) + Workspace.SizeOf<int>(padded) + Workspace.SizeOf<float>(block));
-        kinds = workspace.Take<int>(padded);
-        return QueryPairs.Prepare(batch, mask, options, excluded, workspace, kinds);
     }
 
     /// <summary>Adds a query's pairs.</summary>
@@ -75,11 +69,11 @@ internal unsafe struct PairTally(CircleLossOptions options)
         {
             if (kinds[column] == (int)PairKind.Positive)
             {
-                positives.Add(similarities[column], margins.PositiveWeight(similarities[column]));
+                positives.Add(similarities[column], positive.Weight(similarities[column]));
             }
             else if (kinds[column] == (int)PairKind.Negative)
             {
-                negatives.Add(similarities[column], margins.NegativeWeight(similarities[column]));
+                negatives.Add(similarities[column], negative.Weight(similarities[column]));
             }
         }
 
@@ -91,6 +85,33 @@ internal unsafe struct PairTally(CircleLossOptions options)
     {
         int valid = !whole ? validCount : positives.Count > 0 && negatives.Count > 0 ? 1 : 0;
         return new PairStatistics(queryCount, valid, positives.Summary, negatives.Summary);
+    }
+
+    /// <summary>Every array of a call.</summary>
+    private struct Memory
+    {
+        public QueryPairs Pairs;
+
+        /// <summary>The kinds of a query's pairs.</summary>
+        public int* Kinds;
+
+        /// <summary>The similarities of a block of queries.</summary>
+        public float* Similarities;
+
+        public static Memory Of(Workspace workspace, SimilarityBatch batch, int blockRows)
+        {
+            Arena counted = default;
+            Lay(ref counted, batch, blockRows);
+            Arena arena = workspace.Reset(counted.Used);
+            return Lay(ref arena, batch, blockRows);
+        }
+
+        private static Memory Lay(ref Arena arena, SimilarityBatch batch, int blockRows) => new()
+        {
+            Pairs = QueryPairs.Lay(ref arena, batch),
+            Kinds = arena.Take<int>(PairRow.Padded(batch.ReferenceCount)),
+            Similarities = arena.Take<float>((nint)blockRows * batch.ReferenceCount),
+        };
     }
 
     private struct Sums

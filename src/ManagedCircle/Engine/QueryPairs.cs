@@ -14,6 +14,8 @@ internal unsafe struct QueryPairs
     private PairKind* mask;
     private int* starts, entries;
     private int* queryCodes, referenceCodes, takesPart, excluded;
+    private long* labelTable;
+    private int labelTableSize;
     private bool triangle, diagonal;
 
     /// <summary>How many references there are.</summary>
@@ -25,43 +27,46 @@ internal unsafe struct QueryPairs
     /// <summary>How many references take part.</summary>
     public int ReferenceCount { get; private set; }
 
-    /// <summary>The bytes of workspace that <see cref="Prepare"/> takes.</summary>
-    public static nuint SizeOf(SimilarityBatch batch) => batch.Source switch
+    /// <summary>Takes the memory for the pairs of a batch.</summary>
+    public static QueryPairs Lay(ref Arena arena, SimilarityBatch batch)
     {
-        PairSource.Mask => 0,
-        PairSource.Lists => Workspace.SizeOf<int>(batch.QueryCount + 2) + Workspace.SizeOf<int>(ListedPairs(batch.Lists)),
-        _ => (2 * Workspace.SizeOf<int>(batch.QueryCount)) + (2 * Workspace.SizeOf<int>(PairRow.Padded(batch.ReferenceCount)))
-            + Workspace.SizeOf<long>(TableSize(batch)),
-    };
-
-    /// <summary>Reads labels or lists into workspace.</summary>
-    /// <param name="batch">The pairs.</param>
-    /// <param name="memory">The batch's mask, pinned; null where there is none.</param>
-    /// <param name="options">The ignored label, the diagonals, and whether a loss is over the whole batch.</param>
-    /// <param name="given">The excluded references; empty for what the options say.</param>
-    /// <param name="workspace">Has room for <see cref="SizeOf"/> bytes.</param>
-    /// <param name="kinds">Scratch, shape [<see cref="PairRow.Padded"/>(referenceCount)].</param>
-    /// <exception cref="ArgumentException">A pair is listed as positive and as negative.</exception>
-    public static QueryPairs Prepare(SimilarityBatch batch, PairKind* memory, CircleLossOptions options, ReadOnlySpan<int> given, Workspace workspace, int* kinds)
-    {
-        QueryPairs rows = new()
+        bool listed = batch.Source == PairSource.Lists, labelled = batch.Source is PairSource.Labels or PairSource.BatchLabels;
+        int padded = labelled ? PairRow.Padded(batch.ReferenceCount) : 0, tableSize = labelled ? TableSize(batch) : 0;
+        return new QueryPairs
         {
             source = batch.Source,
-            mask = memory,
             Columns = batch.ReferenceCount,
             QueryCount = batch.QueryCount,
             ReferenceCount = batch.ReferenceCount,
+            starts = arena.Take<int>(listed ? batch.QueryCount + 2 : 0),
+            entries = arena.Take<int>(listed ? ListedPairs(batch.Lists) : 0),
+            queryCodes = arena.Take<int>(labelled ? batch.QueryCount : 0),
+            excluded = arena.Take<int>(labelled ? batch.QueryCount : 0),
+            referenceCodes = arena.Take<int>(padded),
+            takesPart = arena.Take<int>(padded),
+            labelTable = arena.Take<long>(tableSize),
+            labelTableSize = tableSize,
         };
-        if (batch.Source == PairSource.Lists)
-        {
-            rows.TakeLists(batch, workspace, kinds);
-        }
-        else if (batch.Source != PairSource.Mask)
-        {
-            rows.TakeLabels(batch, options, given, workspace);
-        }
+    }
 
-        return rows;
+    /// <summary>Reads labels or lists.</summary>
+    /// <param name="batch">The pairs.</param>
+    /// <param name="pinnedMask">The batch's mask, pinned; null where there is none.</param>
+    /// <param name="options">The ignored label, the diagonals, and whether a loss is over the whole batch.</param>
+    /// <param name="given">The excluded references; empty for what the options say.</param>
+    /// <param name="kinds">Scratch, shape [<see cref="PairRow.Padded"/>(referenceCount)].</param>
+    /// <exception cref="ArgumentException">A pair is listed as positive and as negative.</exception>
+    public void Read(SimilarityBatch batch, PairKind* pinnedMask, CircleLossOptions options, ReadOnlySpan<int> given, int* kinds)
+    {
+        mask = pinnedMask;
+        if (source == PairSource.Lists)
+        {
+            ReadLists(batch, kinds);
+        }
+        else if (source != PairSource.Mask)
+        {
+            ReadLabels(batch, options, given);
+        }
     }
 
     /// <summary>Writes the kind of each of a query's pairs as a 32-bit integer, and that of no pair up to the padded length.</summary>
@@ -103,15 +108,11 @@ internal unsafe struct QueryPairs
 
     // ---- Labels -------------------------------------------------------------------------------------------------------------------------------------
 
-    private void TakeLabels(SimilarityBatch batch, CircleLossOptions options, ReadOnlySpan<int> given, Workspace workspace)
+    private void ReadLabels(SimilarityBatch batch, CircleLossOptions options, ReadOnlySpan<int> given)
     {
-        int padded = PairRow.Padded(Columns), table = TableSize(batch);
+        int padded = PairRow.Padded(Columns);
         bool self = batch.Source == PairSource.BatchLabels;
-        queryCodes = workspace.Take<int>(QueryCount);
-        excluded = workspace.Take<int>(QueryCount);
-        referenceCodes = workspace.Take<int>(padded);
-        takesPart = workspace.Take<int>(padded);
-        Span<long> codes = new(workspace.Take<long>(table), table);
+        Span<long> codes = new(labelTable, labelTableSize);
         codes.Clear();
         LabelCodes.Write(batch.Queries, null, batch.QueryCount, codes, queryCodes);
         LabelCodes.Write(batch.References, null, batch.ReferenceCount, codes, referenceCodes);
@@ -140,11 +141,9 @@ internal unsafe struct QueryPairs
 
     // ---- Lists: each query's references, those of its negatives as their complement --------------------------------------------------------------------
 
-    private void TakeLists(SimilarityBatch batch, Workspace workspace, int* kinds)
+    private readonly void ReadLists(SimilarityBatch batch, int* kinds)
     {
         PairLists lists = batch.Lists;
-        starts = workspace.Take<int>(batch.QueryCount + 2);
-        entries = workspace.Take<int>(ListedPairs(lists));
         Span<int> ends = new(starts, batch.QueryCount + 2);
 
         // Counted one place late and summed, each query's number is where its pairs begin; placing them moves it to where they end, which is where

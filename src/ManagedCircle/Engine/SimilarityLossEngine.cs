@@ -3,22 +3,6 @@ using ManagedCircle.Simd;
 
 namespace ManagedCircle.Engine;
 
-/// <summary>One call of the loss of similarities, its arguments checked.</summary>
-internal ref struct SimilarityLossCall
-{
-    public SimilarityBatch Batch;
-
-    /// <summary>Receives dL/ds; empty to leave it out.</summary>
-    public Span<float> Gradient;
-
-    /// <summary>Receives the losses; empty to leave them out.</summary>
-    public Span<float> Losses;
-
-    public QueryTerms Terms;
-
-    public SimilarityDetails Details;
-}
-
 /// <summary>How a matrix of similarities flows to losses and dL/ds, a row at a time.</summary>
 /// <remarks>
 /// A row is copied to scratch, padded, and its pairs' kinds are written beside it. One walk over the rows makes each query's sums; <see cref="LossReducer"/>
@@ -54,24 +38,18 @@ internal abstract class SimilarityLossEngine : IDisposable
 internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     where TSimd : unmanaged, ISimd<TSimd>
 {
-    // Pairs that are worth a worker of their own: about 20 microseconds.
-    private const long PairsPerWorker = 1 << 14;
-
     private readonly CircleLossOptions options;
     private readonly ExecutionOptions execution;
     private readonly Team team;
     private readonly PairTerms terms;
-    private readonly CircleMargins margins;
+    private readonly PairSide positive, negative;
     private readonly Workspace workspace = new();
     private readonly Action<int> forward, backward;
 
     // The call under way.
-    private int queryCount, columns, padded;
-    private QueryPairs pairs;
-    private RunningSums sums;
-    private PairCoefficients coefficients;
-    private float* similarities, gradient, scratch, weights, logits;
-    private PairDescription* descriptions;
+    private SimilarityLossShape shape;
+    private SimilarityLossMemory memory;
+    private CallerSimilarities caller;
     private SharedCounter taken;
 
     public SimilarityLossEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
@@ -82,7 +60,8 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         SimdWidth = width;
         team = new Team(execution);
         terms = LossTerms.Of(this.options);
-        margins = new CircleMargins(options);
+        positive = PairSide.Positive(LossTerms.FormulaOf(this.options));
+        negative = PairSide.Negative(LossTerms.FormulaOf(this.options));
         (forward, backward) = (Forward, Backward);
     }
 
@@ -92,113 +71,110 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
     public override LossResult Run(in SimilarityLossCall call)
     {
-        fixed (float* source = call.Batch.Similarities, destination = call.Gradient)
-        fixed (float* weightDestination = call.Details.Weights, logitDestination = call.Details.Logits)
-        fixed (float* lossDestination = call.Losses, given = call.Terms.Weights, upstream = call.Terms.Upstream)
+        fixed (float* similarities = call.Batch.Similarities, gradient = call.Gradient, weights = call.Details.Weights, logits = call.Details.Logits)
+        fixed (float* losses = call.Losses, queryWeights = call.Terms.Weights, upstream = call.Terms.Upstream)
         fixed (PairKind* mask = call.Batch.Mask)
         {
-            similarities = source;
-            gradient = destination;
-            weights = weightDestination;
-            logits = logitDestination;
-            bool whole = options.Scope == LossScope.Batch;
-            (queryCount, columns, padded) = (call.Batch.QueryCount, call.Batch.ReferenceCount, PairRow.Padded(call.Batch.ReferenceCount));
-            int workers = Team.Workers(Math.Min((long)queryCount * columns / PairsPerWorker, queryCount), execution.Threads);
-            int room = Layout.Packed(queryCount) + Layout.SumLanes;
-            bool describes = call.Details.AnyOfQueries;
-            workspace.Reset(
-                QueryPairs.SizeOf(call.Batch) + Workspace.SizeOf<float>(4 * room) + (2 * Workspace.SizeOf<float>(room)) + (describes ? Workspace.SizeOf<PairDescription>(queryCount) : 0)
-                + Workspace.SizeOf<float>(2 * (nint)padded * workers));
-            sums = RunningSums.At(workspace.Take<float>(4 * room), room);
-            coefficients = PairCoefficients.InPlaceOf(sums);
-            float* losses = workspace.Take<float>(room), factors = workspace.Take<float>(room);
-            descriptions = describes ? workspace.Take<PairDescription>(queryCount) : null;
-            scratch = workspace.Take<float>(2 * (nint)padded * workers);
-            sums.Clear(room, RunningSums.EmptyExponent);
-            pairs = QueryPairs.Prepare(call.Batch, mask, options, call.Terms.ExcludedReferences, workspace, (int*)scratch);
-
-            Share(forward, workers);
-            if (describes)
+            try
             {
-                PairDescription.Write(descriptions, sums, queryCount, columns, whole, call.Details);
+                caller = new() { Similarities = similarities, Gradient = gradient, Weights = weights, Logits = logits };
+                shape = new SimilarityLossShape(call, execution.Threads);
+                Arena counted = default;
+                SimilarityLossMemory.Lay(ref counted, shape, call.Batch);
+                Arena arena = workspace.Reset(counted.Used);
+                memory = SimilarityLossMemory.Lay(ref arena, shape, call.Batch);
+                memory.Pairs.Read(call.Batch, mask, options, call.Terms.ExcludedReferences, memory.KindsOf(0, shape));
+                memory.Sums.Clear(shape.Room, RunningSums.EmptyExponent);
+
+                Share(forward);
+                bool whole = options.Scope == LossScope.Batch;
+                if (shape.Describes)
+                {
+                    PairDescription.Write(memory.Descriptions, memory.Sums, shape.QueryCount, shape.Columns, whole, call.Details);
+                }
+
+                // Queries that take no part weigh nothing.
+                for (int query = 0; query < shape.QueryCount; query++)
+                {
+                    memory.Factors[query] = !memory.Pairs.TakesPart(query) ? 0 : queryWeights == null ? 1 : queryWeights[query];
+                }
+
+                LossReducer reducer = new()
+                {
+                    Options = options,
+                    Terms = terms,
+                    Sums = memory.Sums,
+                    Coefficients = memory.Coefficients,
+                    Count = shape.QueryCount,
+                    QueryCount = memory.Pairs.QueryCount,
+                    ReferenceCount = memory.Pairs.ReferenceCount,
+                    Losses = memory.Losses,
+                    Factors = memory.Factors,
+                    Weights = memory.Factors,
+                    Upstream = upstream,
+                    UpstreamCount = call.Terms.Upstream.Length,
+                    Destination = losses,
+                    NeedsGradient = gradient != null,
+                };
+                LossResult result = whole ? reducer.OfBatch<TSimd>(bothEnds: false) : reducer.OfQueries<TSimd>();
+                if (gradient != null)
+                {
+                    Share(backward);
+                }
+
+                return result;
             }
-
-            // Queries that take no part weigh nothing.
-            for (int query = 0; query < queryCount; query++)
+            finally
             {
-                factors[query] = !pairs.TakesPart(query) ? 0 : given == null ? 1 : given[query];
+                caller = default;
             }
-
-            LossReducer finish = new()
-            {
-                Options = options,
-                Terms = terms,
-                Sums = sums,
-                Coefficients = coefficients,
-                Count = queryCount,
-                QueryCount = pairs.QueryCount,
-                ReferenceCount = pairs.ReferenceCount,
-                Losses = losses,
-                Factors = factors,
-                Weights = factors,
-                Upstream = upstream,
-                UpstreamCount = call.Terms.Upstream.Length,
-                Destination = lossDestination,
-                NeedsGradient = gradient != null,
-            };
-            LossResult result = whole ? finish.OfBatch<TSimd>(bothEnds: false) : finish.OfQueries<TSimd>();
-            if (gradient != null)
-            {
-                Share(backward, workers);
-            }
-
-            return result;
         }
     }
 
     public override void Dispose() => workspace.Dispose();
 
-    private void Share(Action<int> step, int workers)
+    private void Share(Action<int> step)
     {
         taken.Value = 0;
-        team.Run(workers, step);
+        team.Run(shape.Workers, step);
     }
 
     private long Next() => team.Next(ref taken);
 
     private void Forward(int worker)
     {
-        float* row = Scratch(worker);
-        int* kinds = (int*)row + padded;
-        for (long query = Next(); query < queryCount; query = Next())
+        float* row = memory.RowOf(worker, shape);
+        int* kinds = memory.KindsOf(worker, shape);
+        for (long query = Next(); query < shape.QueryCount; query = Next())
         {
             Load((int)query, row, kinds);
-            PairRow.Accumulate<TSimd>(row, kinds, padded, terms, sums.From((nint)query));
-            if (descriptions != null)
+            PairRow.Accumulate<TSimd>(row, kinds, shape.Padded, terms, memory.Sums.From((nint)query));
+            if (memory.Descriptions != null)
             {
-                descriptions[query] = PairDescription.Of(new ReadOnlySpan<float>(row, columns), kinds);
+                memory.Descriptions[query] = PairDescription.Of(new ReadOnlySpan<float>(row, shape.Columns), kinds);
             }
 
-            nint first = (nint)query * columns;
-            if (weights != null)
+            nint first = (nint)query * shape.Columns;
+            if (caller.Weights != null)
             {
-                Describe(row, kinds, new Span<float>(weights + first, columns), logit: false);
+                Describe(row, kinds, new Span<float>(caller.Weights + first, shape.Columns), logit: false);
             }
 
-            if (logits != null)
+            if (caller.Logits != null)
             {
-                Describe(row, kinds, new Span<float>(logits + first, columns), logit: true);
+                Describe(row, kinds, new Span<float>(caller.Logits + first, shape.Columns), logit: true);
             }
         }
     }
 
     private void Backward(int worker)
     {
-        float* row = Scratch(worker);
-        int* kinds = (int*)row + padded;
-        for (long query = Next(); query < queryCount; query = Next())
+        float* row = memory.RowOf(worker, shape);
+        int* kinds = memory.KindsOf(worker, shape);
+        PairCoefficients coefficients = memory.Coefficients;
+        for (long query = Next(); query < shape.QueryCount; query = Next())
         {
-            Span<float> destination = new(gradient + ((nint)query * columns), columns);
+            Span<float> destination = new(caller.Gradient + ((nint)query * shape.Columns), shape.Columns);
             if (coefficients.Positives.Exponents[query] == RunningSums.EmptyExponent)
             {
                 destination.Clear();
@@ -208,44 +184,42 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             Load((int)query, row, kinds);
             if (terms.Attached)
             {
-                PairRow.Gradient<TSimd, Yes>(row, kinds, padded, terms, coefficients.From((nint)query), row);
+                PairRow.Gradient<TSimd, Yes>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
             }
             else
             {
-                PairRow.Gradient<TSimd, No>(row, kinds, padded, terms, coefficients.From((nint)query), row);
+                PairRow.Gradient<TSimd, No>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
             }
 
-            new ReadOnlySpan<float>(row, columns).CopyTo(destination);
+            new ReadOnlySpan<float>(row, shape.Columns).CopyTo(destination);
         }
     }
 
-    private float* Scratch(int worker) => scratch + (2 * (nint)padded * worker);
-
     private void Load(int query, float* row, int* kinds)
     {
-        new ReadOnlySpan<float>(similarities + ((nint)query * columns), columns).CopyTo(new Span<float>(row, columns));
-        new Span<float>(row + columns, padded - columns).Clear();
-        pairs.Write<TSimd>(query, kinds);
+        new ReadOnlySpan<float>(caller.Similarities + ((nint)query * shape.Columns), shape.Columns).CopyTo(new Span<float>(row, shape.Columns));
+        new Span<float>(row + shape.Columns, shape.Padded - shape.Columns).Clear();
+        memory.Pairs.Write<TSimd>(query, kinds);
     }
 
     // Most pairs are negatives: all are taken as such, and the others corrected.
     private void Describe(float* row, int* kinds, Span<float> destination, bool logit)
     {
-        ReadOnlySpan<float> similarities = new(row, columns);
+        ReadOnlySpan<float> similarities = new(row, shape.Columns);
         if (logit)
         {
-            margins.NegativeLogits(similarities, destination);
+            negative.Logits(similarities, destination);
         }
         else
         {
-            margins.NegativeWeights(similarities, destination);
+            negative.Weights(similarities, destination);
         }
 
-        for (int column = 0; column < columns; column++)
+        for (int column = 0; column < shape.Columns; column++)
         {
             if (kinds[column] == (int)PairKind.Positive)
             {
-                destination[column] = (float)(logit ? margins.PositiveLogit(row[column]) : margins.PositiveWeight(row[column]));
+                destination[column] = (float)(logit ? positive.Logit(row[column]) : positive.Weight(row[column]));
             }
             else if (kinds[column] == (int)PairKind.Ignored)
             {

@@ -34,14 +34,7 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract IEnumerable<string> OperationNames { get; }
 
-    public static KernelsAtWidth Of(SimdWidth width) => width switch
-    {
-        SimdWidth.Vector512 => new KernelsAtWidth<Simd512>(),
-        SimdWidth.Vector256 => new KernelsAtWidth<Simd256>(),
-        SimdWidth.Vector128 => new KernelsAtWidth<Simd128>(),
-        SimdWidth.VectorT => new KernelsAtWidth<SimdT>(),
-        _ => new KernelsAtWidth<SimdScalar>(),
-    };
+    public static KernelsAtWidth Of(SimdWidth width) => SimdChoice.On<Maker, KernelsAtWidth>(width, default);
 
     public abstract void Apply(KernelFunction function, float* source, float* destination, int length);
 
@@ -114,6 +107,12 @@ internal abstract unsafe class KernelsAtWidth
     public abstract bool Any(float[] mask);
 
     public abstract bool AllLess(float[] left, float[] right);
+
+    private readonly struct Maker : ISimdCode<KernelsAtWidth>
+    {
+        public KernelsAtWidth Run<TSimd>()
+            where TSimd : unmanaged, ISimd<TSimd> => new KernelsAtWidth<TSimd>();
+    }
 }
 
 /// <inheritdoc/>

@@ -79,14 +79,7 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
 
         List<TextbookResult> textbook = [Textbook(16, 128), Textbook(64, 128)];
         done();
-        List<ElementwiseResult> elementwise = width switch
-        {
-            SimdWidth.Vector512 => Elementwise<Simd512>(),
-            SimdWidth.Vector256 => Elementwise<Simd256>(),
-            SimdWidth.Vector128 => Elementwise<Simd128>(),
-            SimdWidth.VectorT => Elementwise<SimdT>(),
-            _ => Elementwise<SimdScalar>(),
-        };
+        List<ElementwiseResult> elementwise = SimdChoice.On<ElementwiseAtWidth, List<ElementwiseResult>>(width, new ElementwiseAtWidth(this));
         done();
         return new BenchmarkReport(Median(peaks), width.ToString().ToLowerInvariant(), similarity, selfSimilarity, loss, textbook, elementwise, firstCall);
     }
@@ -230,5 +223,11 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
         }
 
         return (rows, [.. Enumerable.Range(0, n).Select(static i => i / 8)]);
+    }
+
+    private readonly struct ElementwiseAtWidth(MachineBenchmark benchmark) : ISimdCode<List<ElementwiseResult>>
+    {
+        public List<ElementwiseResult> Run<TSimd>()
+            where TSimd : unmanaged, ISimd<TSimd> => benchmark.Elementwise<TSimd>();
     }
 }

@@ -11,14 +11,7 @@ internal static class PeakFlops
     private const int Chains = 12, Steps = 4096;
 
     /// <summary>GFLOP/s of the calling core now, on vectors of a width: the best of a few runs of some ten microseconds each.</summary>
-    public static double Measure(SimdWidth width) => width switch
-    {
-        SimdWidth.Vector512 => Measure<Simd512>(),
-        SimdWidth.Vector256 => Measure<Simd256>(),
-        SimdWidth.Vector128 => Measure<Simd128>(),
-        SimdWidth.VectorT => Measure<SimdT>(),
-        _ => Measure<SimdScalar>(),
-    };
+    public static double Measure(SimdWidth width) => SimdChoice.On<Measurement, double>(width, default);
 
     private static double Measure<TSimd>()
         where TSimd : unmanaged, ISimd<TSimd>
@@ -56,5 +49,11 @@ internal static class PeakFlops
         }
 
         return a + b + c + d + e + f + g + h + i + j + k + l;
+    }
+
+    private readonly struct Measurement : ISimdCode<double>
+    {
+        public double Run<TSimd>()
+            where TSimd : unmanaged, ISimd<TSimd> => Measure<TSimd>();
     }
 }
