@@ -3,7 +3,7 @@ using Xunit;
 
 namespace ManagedCircle.Tests;
 
-/// <summary>One object used by two callers at once, used when it is disposed, or with a scheduler that breaks its promise: an exception, and no wrong answer.</summary>
+/// <summary>One object in two calls at once, disposed too early, or with a scheduler that breaks its promise: an exception, and no wrong answer.</summary>
 public sealed class MisuseTests
 {
     // How long a call may take before it counts as one that hangs.
@@ -22,7 +22,8 @@ public sealed class MisuseTests
         ["leaves the first worker out"] = ((workers, work) => TestScheduler.InOrder(workers - 1, worker => work(worker + 1)), $"workers had ended"),
         ["runs worker -1"] = ((workers, work) => TestScheduler.InOrder(workers, worker => work(worker - 1)), "worker -1"),
         ["runs a worker too many"] = ((workers, work) => TestScheduler.InOrder(workers + 1, work), "ran worker "),
-        ["runs worker 2147483647"] = ((workers, work) => TestScheduler.InOrder(workers, worker => work(worker == 1 ? int.MaxValue : worker)), "worker 2147483647"),
+        ["runs worker 2147483647"] = (
+            (workers, work) => TestScheduler.InOrder(workers, worker => work(worker == 1 ? int.MaxValue : worker)), "worker 2147483647"),
         ["runs worker 0 twice"] = ((workers, work) => TestScheduler.InOrder(workers + 1, worker => work(Math.Max(0, worker - 1))), "worker 0 twice"),
         ["runs worker 0 on two threads at once"] = ((_, work) => OnThreads(() => work(0), () => work(0)), "worker 0 twice"),
         ["runs worker -1 beside the others"] = (
@@ -221,8 +222,8 @@ public sealed class MisuseTests
         Array.ForEach(all, misused => misused.Dispose());
     }
 
-    // Interleavings are drawn from the seed of an object: what the scheduler does in a call, and what another thread does meanwhile; workers of earlier calls come
-    // late. Every call ends with the right answer or an exception; and a last one, with nobody else about, with the right answer.
+    // Interleavings are drawn from the seed of an object: what the scheduler does in a call, and what another thread does meanwhile; workers of earlier calls
+    // come late. Every call ends with the right answer or an exception; and a last one, with nobody else about, with the right answer.
     [Fact]
     public void Ten_thousand_interleavings_of_misuse_end_without_a_crash_a_hang_or_a_wrong_answer()
     {
@@ -256,7 +257,8 @@ public sealed class MisuseTests
             misbehaviour.Wait();
             scheduler.Behaviour = TestScheduler.InOrder;
             Exception? last = Record.Exception(misused.Call);
-            Assert.True(last is ObjectDisposedException || (last is null && misused.Wrote(expected[kind])), $"seed {seed}, {kind}: {last?.ToString() ?? "a wrong answer"}");
+            bool isRight = last is ObjectDisposedException || (last is null && misused.Wrote(expected[kind]));
+            Assert.True(isRight, $"seed {seed}, {kind}: {last?.ToString() ?? "a wrong answer"}");
             misused.Dispose();
         }));
 

@@ -10,7 +10,7 @@ internal struct CallGuard
     private int state;
 
     /// <summary>Begins a call, which ends when the result is disposed.</summary>
-    /// <exception cref="InvalidOperationException">Another call has begun and not ended: that of another thread, or the one that runs the caller's scheduler.</exception>
+    /// <exception cref="InvalidOperationException">Another call has not ended: that of another thread, or the one that runs the caller's scheduler.</exception>
     /// <exception cref="ObjectDisposedException">The object was disposed.</exception>
     [UnscopedRef]
     public Call Enter(object owner)

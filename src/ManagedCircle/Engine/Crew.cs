@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.ExceptionServices;
 
 namespace ManagedCircle.Engine;
@@ -36,6 +37,7 @@ internal sealed class Crew
     /// <summary>Lets the workers of a call in.</summary>
     public void Open(int workerCount, Action<int> work)
     {
+        Debug.Assert(inside < 0, "A crew has one call at a time.");
         (workers, step, ended, failure) = (workerCount, work, 0, null);
         call++;
         Interlocked.Add(ref inside, Closed);

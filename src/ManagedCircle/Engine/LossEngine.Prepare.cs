@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
@@ -7,8 +8,9 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 {
     private void Prepare(in LossCall call)
     {
-        int referenceCount = call.Self ? 0 : Remaining(call.References), dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
-        LossShape next = new(call.Self, Remaining(call.Queries), referenceCount, dimension, execution.Threads)
+        int queryCount = Remaining(call.Queries), referenceCount = call.Self ? 0 : Remaining(call.References);
+        int dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
+        LossShape next = new(call.Self, queryCount, referenceCount, dimension, execution.Threads)
         {
             GivenQueries = call.Queries.Count,
             GivenReferences = call.References.Count,
@@ -72,6 +74,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         Arena arena = workspace.Reset(counted.Used), tiles = store.Reset(keptNeed);
         memory.Lay(ref arena, next);
+        Debug.Assert(arena.Used == counted.Used, "The memory laid is the memory counted.");
         memory.Kept = tiles.Take<float>(kept);
         shape = next;
     }
@@ -93,7 +96,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         int* remaining = count == batch.Count ? null : rows;
         for (int row = 0, to = 0; remaining != null && row < batch.Count; row++)
         {
-            if (batch.Label(row) != options.IgnoreLabel)
+            // Labels that another thread changes meanwhile must not lead beyond the room.
+            if (batch.Label(row) != options.IgnoreLabel && to < count)
             {
                 rows[to++] = row;
             }

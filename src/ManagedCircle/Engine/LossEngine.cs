@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 
@@ -117,7 +118,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     public override LossResult Run(in LossCall call)
     {
-        fixed (float* queries = call.Queries.Rows, references = call.References.Rows, queryGradient = call.QueryGradient, referenceGradient = call.ReferenceGradient)
+        fixed (float* queries = call.Queries.Rows, references = call.References.Rows)
+        fixed (float* queryGradient = call.QueryGradient, referenceGradient = call.ReferenceGradient)
         fixed (float* losses = call.Losses, weights = call.Terms.Weights, upstream = call.Terms.Upstream)
         {
             try
@@ -184,7 +186,13 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private bool Pack(float* scratch)
     {
         RowsToPack queries = new() { Rows = caller.QueryRows, Stride = caller.QueryStride, Order = memory.QueryOrder, Packed = memory.Queries };
-        RowsToPack references = new() { Rows = caller.ReferenceRows, Stride = caller.ReferenceStride, Order = memory.ReferenceOrder, Packed = memory.References };
+        RowsToPack references = new()
+        {
+            Rows = caller.ReferenceRows,
+            Stride = caller.ReferenceStride,
+            Order = memory.ReferenceOrder,
+            Packed = memory.References,
+        };
         progress.Packing.Run<TSimd>(team, queries, shape.Self ? default : references, options.Normalize, scratch);
         return !options.CheckInputs || !progress.Packing.FoundBad;
     }
@@ -340,6 +348,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     {
         int firstRow = unit.RowBlock * shape.RowBlock, firstColumn = unit.ColumnBlock * shape.ColumnBlock;
         bool triangle = shape.Self && unit.RowBlock == unit.ColumnBlock;
+        Debug.Assert(unit.RowBlock < shape.RowBlocks && unit.ColumnBlock < shape.ColumnBlocks, "A tile lies within the batch.");
 
         // Rows come label by label, so two blocks share at most the label that ends the first and begins the second.
         bool apart = shape.Self && !triangle && memory.QueryLabels[firstRow + shape.RowBlock - 1] != memory.QueryLabels[firstColumn];

@@ -1,12 +1,16 @@
+using System.Diagnostics;
 using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
 
-/// <summary>The sizes of a call of the loss: they follow from how many rows there are and from what is asked for, so results do not depend on threads.</summary>
+/// <summary>The sizes of a call of the loss: they follow from how many rows there are and from what is asked for.</summary>
+/// <remarks>Tiles are cut by the counts alone, and so results do not depend on threads.</remarks>
 internal readonly record struct LossShape
 {
     /// <summary>How many labels are worth ordering the references by.</summary>
-    /// <remarks>References may be many for few queries: ordering a thousand labels would pay from some 700 queries on, ordering this many does from 150 to 200.</remarks>
+    /// <remarks>
+    /// References may be many for few queries: ordering a thousand labels would pay from some 700 queries on, ordering this many does from 150 to 200.
+    /// </remarks>
     public const int MostReferenceLabels = 256;
 
     /// <summary>The shape of a call.</summary>
@@ -24,6 +28,7 @@ internal readonly record struct LossShape
 
         // Few queries against many references still make enough tiles for several workers.
         RowBlock = self || queryCount > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(queryCount / 4), Layout.Pack, Layout.Tile);
+        Debug.Assert(RowBlock % Layout.Pack == 0 && RowBlock <= Layout.Tile, "A tile has whole panels of rows, and fits the scratch.");
         RowBlocks = Layout.Blocks(QueryCount, RowBlock);
         ColumnBlocks = Layout.Blocks(ReferenceCount, ColumnBlock);
         Schedule = self ? TileSchedule.OfBatch(RowBlocks) : TileSchedule.OfReferences(RowBlocks, ColumnBlocks);

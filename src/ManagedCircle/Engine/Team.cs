@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using System.Runtime.InteropServices;
 
 namespace ManagedCircle.Engine;
@@ -28,7 +29,8 @@ internal sealed class Team
     /// <summary>How many workers a call has that gives work to so many.</summary>
     public static int Workers(long worthIt, int threads) => (int)Math.Clamp(worthIt, 1, threads);
 
-    /// <summary>Runs a step on every worker; a single one is the calling thread. A call should do so once: a sleeping thread takes 30 to 50 us to come.</summary>
+    /// <summary>Runs a step on every worker; a single one is the calling thread.</summary>
+    /// <remarks>A call does so once if it can: a sleeping thread takes 30 to 50 us to come.</remarks>
     /// <exception cref="InvalidOperationException">The scheduler did not run every worker once, or returned before they had.</exception>
     public void Run(int workers, Action<int> step)
     {
@@ -38,6 +40,7 @@ internal sealed class Team
             return;
         }
 
+        Debug.Assert(workers <= threads, "A call has no more workers than the caller allows.");
         Crew current = crew;
         bool returned = false;
         current.Open(workers, step);

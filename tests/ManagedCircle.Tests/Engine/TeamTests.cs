@@ -10,7 +10,8 @@ public sealed class TeamTests
     [InlineData(1, 8, 1)]
     [InlineData(5, 8, 5)]
     [InlineData(1L << 40, 8, 8)]
-    public void There_are_as_many_workers_as_are_worth_it_and_allowed(long worthIt, int threads, int workers) => Assert.Equal(workers, Team.Workers(worthIt, threads));
+    public void There_are_as_many_workers_as_are_worth_it_and_allowed(long worthIt, int threads, int workers) =>
+        Assert.Equal(workers, Team.Workers(worthIt, threads));
 
     [Fact]
     public void A_single_worker_is_the_calling_thread_and_no_business_of_the_scheduler()

@@ -14,7 +14,8 @@ public sealed class MisusedObject : IDisposable
     private MisusedObject(IDisposable owner, Action call, params float[][] written) => (this.owner, this.call, this.written) = (owner, call, written);
 
     /// <summary>The kinds there are.</summary>
-    public static IReadOnlyList<string> Kinds { get; } = ["CircleLoss of a batch", "CircleLoss of references", "SimilarityLoss", "CosineSimilarity", "CrossBatchMemory"];
+    public static IReadOnlyList<string> Kinds { get; } =
+        ["CircleLoss of a batch", "CircleLoss of references", "SimilarityLoss", "CosineSimilarity", "CrossBatchMemory"];
 
     /// <summary>A copy of everything that the call has written by now.</summary>
     public float[][] Written => [.. written.Select(numbers => (float[])numbers.Clone())];
@@ -33,7 +34,11 @@ public sealed class MisusedObject : IDisposable
 
             case "CircleLoss of references":
                 return new(
-                    loss, () => loss.ForwardBackward(Queries.Batch, References.Batch, gradient, referenceGradient, losses), gradient, referenceGradient, losses);
+                    loss,
+                    () => loss.ForwardBackward(Queries.Batch, References.Batch, gradient, referenceGradient, losses),
+                    gradient,
+                    referenceGradient,
+                    losses);
 
             case "SimilarityLoss":
                 SimilarityLoss similarityLoss = new(CircleLossOptions.Paper, execution);
