@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Globalization;
 using System.Runtime.InteropServices;
-using ManagedCircle.Cli.Benchmark;
+using ManagedCircle.Measuring;
 
 namespace ManagedCircle.Benchmarks.Peers;
 

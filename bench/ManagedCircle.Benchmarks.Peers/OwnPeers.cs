@@ -1,4 +1,4 @@
-using ManagedCircle.Cli.Benchmark;
+using ManagedCircle.Measuring;
 
 namespace ManagedCircle.Benchmarks.Peers;
 

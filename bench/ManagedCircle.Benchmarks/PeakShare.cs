@@ -2,7 +2,7 @@ using System.Globalization;
 using BenchmarkDotNet.Columns;
 using BenchmarkDotNet.Reports;
 using BenchmarkDotNet.Running;
-using ManagedCircle.Cli.Benchmark;
+using ManagedCircle.Measuring;
 
 namespace ManagedCircle.Benchmarks;
 

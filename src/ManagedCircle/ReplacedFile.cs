@@ -1,4 +1,3 @@
-using System.Globalization;
 using System.Security.Cryptography;
 using static System.FormattableString;
 
@@ -125,11 +124,11 @@ internal sealed class ReplacedFile : IDisposable
         long free = new DriveInfo(OperatingSystem.IsWindows() ? Path.GetPathRoot(directory)! : directory).AvailableFreeSpace;
         if (length > free)
         {
-            throw new IOException($"no room: {Size(length)} to write, and {Size(free)} free on that disk");
+            throw new IOException(Invariant($"no room: {Size(length)} to write, and {Size(free)} free on that disk"));
         }
 
         static string Size(long bytes) =>
-            bytes < 1_000_000 ? $"{bytes} bytes" : string.Create(CultureInfo.InvariantCulture, $"{bytes / 1e9:0.###} GB ({bytes} bytes)");
+            bytes < 1_000_000 ? Invariant($"{bytes} bytes") : Invariant($"{bytes / 1e9:0.###} GB ({bytes} bytes)");
     }
 
     /// <summary>The modes of a file, or null where there is none yet, or on a system without modes.</summary>

@@ -41,14 +41,7 @@ internal abstract class LossEngine : IDisposable
     public static LossEngine Create(CircleLossOptions options, ExecutionOptions execution)
     {
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
-        return width switch
-        {
-            SimdWidth.Vector512 => Create<Simd512>(options, execution, width),
-            SimdWidth.Vector256 => Create<Simd256>(options, execution, width),
-            SimdWidth.Vector128 => Create<Simd128>(options, execution, width),
-            SimdWidth.VectorT => Create<SimdT>(options, execution, width),
-            _ => Create<SimdScalar>(options, execution, width),
-        };
+        return SimdChoice.On<Maker, LossEngine>(width, new Maker(options, execution, width));
     }
 
     private static LossEngine Create<TSimd>(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
@@ -80,6 +73,12 @@ internal abstract class LossEngine : IDisposable
     public abstract LossResult Run(in LossCall call);
 
     public abstract void Dispose();
+
+    private readonly struct Maker(CircleLossOptions options, ExecutionOptions execution, SimdWidth width) : ISimdCode<LossEngine>
+    {
+        public LossEngine Run<TSimd>()
+            where TSimd : unmanaged, ISimd<TSimd> => Create<TSimd>(options, execution, width);
+    }
 }
 
 /// <inheritdoc/>

@@ -1,6 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ManagedCircle.Kernels;
+using ManagedCircle.Measuring;
 using ManagedCircle.Simd;
 
 namespace ManagedCircle.Cli.Benchmark;

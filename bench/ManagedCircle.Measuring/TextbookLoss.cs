@@ -1,10 +1,10 @@
 using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 
-namespace ManagedCircle.Cli.Benchmark;
+namespace ManagedCircle.Measuring;
 
 /// <summary>What a C# developer writes first: the formulas in loops, with <see cref="TensorPrimitives"/> for each dot product and each row of the gradient. The baseline for small batches.</summary>
-internal sealed class TextbookLoss(int count, int dimension)
+public sealed class TextbookLoss(int count, int dimension)
 {
     private const float Gamma = 80, Margin = 0.4f;
 

@@ -2,10 +2,10 @@ using System.Diagnostics;
 using System.Runtime.CompilerServices;
 using ManagedCircle.Simd;
 
-namespace ManagedCircle.Cli.Benchmark;
+namespace ManagedCircle.Measuring;
 
 /// <summary>The most floating-point operations that one core can do: multiply-adds in registers, as many side by side as hide their latency.</summary>
-internal static class PeakFlops
+public static class PeakFlops
 {
     // 12 chains: the multiply-adds of today's cores take 4 cycles, two begin in each, and 16 registers hold 12 sums beside two constants.
     private const int Chains = 12, Steps = 4096;
