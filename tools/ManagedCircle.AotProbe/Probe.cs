@@ -1,7 +1,7 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ManagedCircle.Reference;
-using ManagedCircle.Tests.Conformance;
+using ManagedCircle.Tests.Published;
 using ManagedCircle.Tests.Support;
 
 namespace ManagedCircle.AotProbe;
@@ -15,7 +15,7 @@ internal static class Probe
     public static string Run(out int failures)
     {
         string hash = SameBits.HashOfAll();
-        List<string> failed = [.. SpecValues.All.SelectMany(value => value.MismatchesInFloat().Select(mismatch => $"{value.Name}: {mismatch}")), .. GradientMismatches()];
+        List<string> failed = [.. PublishedValues.All.SelectMany(value => value.MismatchesInFloat().Select(mismatch => $"{value.Name}: {mismatch}")), .. GradientMismatches()];
         if (hash != SameBits.Expected)
         {
             failed.Add($"hash {hash}, expected {SameBits.Expected}");
@@ -29,7 +29,7 @@ internal static class Probe
               "width": "{{SameBits.Widths[0]}}",
               "fused": {{(SameBits.Fuses ? "true" : "false")}},
               "hash": "{{hash}}",
-              "published": {{SpecValues.All.Count}},
+              "published": {{PublishedValues.All.Count}},
               "failures": [{{string.Join(", ", failed.Select(failure => $"\"{failure.Replace('"', '\'')}\""))}}],
               "lossMilliseconds": {{forward:F4}},
               "lossAndGradientMilliseconds": {{both:F4}}
@@ -38,7 +38,7 @@ internal static class Probe
     }
 
     /// <summary>The first loss of a process, which is what a user waits for.</summary>
-    public static double First() => SpecValues.All[0].Problem.SolveInFloat().Result.Loss;
+    public static double First() => PublishedValues.All[0].Problem.SolveInFloat().Result.Loss;
 
     /// <summary>Milliseconds of a call, the best of groups that together take about half a second: what the code can do, whatever else the machine does.</summary>
     public static double Best(Action call)

@@ -9,7 +9,7 @@ using Xunit;
 namespace ManagedCircle.Tests.Cli;
 
 /// <summary>What <c>mcircle loss</c> computes is what the library computes, to the bit.</summary>
-public sealed class LossEngineTests : IDisposable
+public sealed class LossCommandAnswerTests : IDisposable
 {
     private const int Queries = 20, References = 12, Dimension = 5;
 
@@ -17,7 +17,7 @@ public sealed class LossEngineTests : IDisposable
     private readonly float[] queries, references, weights;
     private readonly long[] queryLabels, referenceLabels;
 
-    public LossEngineTests()
+    public LossCommandAnswerTests()
     {
         Random random = new(5);
         queries = Draw(Queries * Dimension);

@@ -2,24 +2,24 @@ using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 using Xunit;
 
-namespace ManagedCircle.Tests.Conformance;
+namespace ManagedCircle.Tests.Published;
 
-public sealed class SpecValueTests
+public sealed class PublishedValueTests
 {
-    public static TheoryData<string> Names => [.. SpecValues.All.Select(value => value.Name)];
+    public static TheoryData<string> Names => [.. PublishedValues.All.Select(value => value.Name)];
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_reference_gives_every_digit_printed(string name) => Assert.Empty(SpecValues.All.Single(value => value.Name == name).MismatchesInDouble());
+    public void The_reference_gives_every_digit_printed(string name) => Assert.Empty(PublishedValues.All.Single(value => value.Name == name).MismatchesInDouble());
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_engine_is_as_close_as_floats_are(string name) => Assert.Empty(SpecValues.All.Single(value => value.Name == name).MismatchesInFloat());
+    public void The_engine_is_as_close_as_floats_are(string name) => Assert.Empty(PublishedValues.All.Single(value => value.Name == name).MismatchesInFloat());
 
     [Fact]
     public void A_digit_off_is_a_mismatch()
     {
-        SpecValue value = SpecValues.All[0];
+        PublishedValue value = PublishedValues.All[0];
 
         Assert.Single((value with { Loss = "188.3883143523" }).MismatchesInDouble());
         Assert.Single((value with { Loss = "188.391" }).MismatchesInFloat());
@@ -31,7 +31,7 @@ public sealed class SpecValueTests
     [MemberData(nameof(Names))]
     public void Similarities_entered_by_hand_give_the_same_loss_to_the_bit(string name)
     {
-        LossProblem problem = SpecValues.All.Single(value => value.Name == name).Problem;
+        LossProblem problem = PublishedValues.All.Single(value => value.Name == name).Problem;
         ReferenceResult expected = problem.SolveInDouble();
 
         ReferenceResult actual = ReferenceLoss.FromSimilarities(problem.Options, expected.Similarities, expected.Pairs, problem.Labels.Length, problem.Terms);
@@ -45,7 +45,7 @@ public sealed class SpecValueTests
     public void The_unified_loss_over_gamma_tends_to_the_batch_hard_triplet_hinge()
     {
         const double Hinge = .5 - .3 + .35;
-        double[] excess = [.. new[] { 1, 8, 64, 256 }.Select(gamma => SpecValues.UnifiedOverGamma(gamma).SolveInDouble().Loss - Hinge)];
+        double[] excess = [.. new[] { 1, 8, 64, 256 }.Select(gamma => PublishedValues.UnifiedOverGamma(gamma).SolveInDouble().Loss - Hinge)];
 
         Assert.Equal(excess.OrderDescending(), excess);
         Assert.InRange(excess[^1], 0, Tolerances.LogSumExpOverLargest(terms: 2 * 3 + 1, gamma: 256));

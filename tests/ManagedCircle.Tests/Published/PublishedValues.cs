@@ -2,12 +2,12 @@ using System.Globalization;
 using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 
-namespace ManagedCircle.Tests.Conformance;
+namespace ManagedCircle.Tests.Published;
 
 /// <summary>A published value of the loss, as it was printed.</summary>
 /// <param name="Name">What was computed.</param>
 /// <param name="Problem">The call.</param>
-public sealed record SpecValue(string Name, LossProblem Problem)
+public sealed record PublishedValue(string Name, LossProblem Problem)
 {
     /// <summary>The reduced loss, or empty.</summary>
     public string Loss { get; init; } = "";
@@ -68,7 +68,7 @@ public sealed record SpecValue(string Name, LossProblem Problem)
 }
 
 /// <summary>The values that this library promises to reproduce: unit tests of Keras and PyTorch Metric Learning, and runs of other implementations.</summary>
-public static class SpecValues
+public static class PublishedValues
 {
     private static readonly long[] BatchLabels = [1, 1, 2, 2, 3];
     private static readonly double[] Batch =
@@ -104,7 +104,7 @@ public static class SpecValues
     // Every loss is 0 or about 1448 / 6; how many count as above 0 depends on the precision.
     private static readonly double[] Corners = [1, 0, 0, 1, 0, 0, 0, 1, 0, 0, 1, 0, 0, .6, .8, 0, .6, .8];
 
-    public static IReadOnlyList<SpecValue> All { get; } =
+    public static IReadOnlyList<PublishedValue> All { get; } =
     [
         new("Keras 80/.4", Self(Keras(80, .4)))
         {
