@@ -2,7 +2,6 @@ using System.Globalization;
 using OxyPlot;
 using OxyPlot.Annotations;
 using OxyPlot.Axes;
-using OxyPlot.Series;
 
 namespace ManagedCircle.Cli.Reports;
 
