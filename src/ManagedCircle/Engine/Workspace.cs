@@ -3,11 +3,10 @@ using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
 
-/// <summary>One block of native memory that grows to the largest need seen, and deals out aligned parts of itself.</summary>
+/// <summary>One block of native memory that grows to the largest need seen.</summary>
 internal sealed unsafe class Workspace : IDisposable
 {
     private byte* memory;
-    private nuint used;
     private bool disposed;
 
     /// <summary>The bytes it holds.</summary>
@@ -15,16 +14,11 @@ internal sealed unsafe class Workspace : IDisposable
 
     ~Workspace() => Free();
 
-    /// <summary>The bytes that <paramref name="count"/> numbers take.</summary>
-    public static nuint SizeOf<T>(nint count)
-        where T : unmanaged => ((nuint)count * (nuint)sizeof(T) + Arena.Alignment - 1) / Arena.Alignment * Arena.Alignment;
-
-    /// <summary>Makes room for so many bytes, takes back everything dealt out, and returns an arena of them.</summary>
+    /// <summary>Makes room for so many bytes, and returns an arena of them; what was dealt out before is dealt out again.</summary>
     /// <exception cref="ObjectDisposedException">It was disposed.</exception>
     public Arena Reset(nuint bytes)
     {
         ObjectDisposedException.ThrowIf(disposed, this);
-        used = 0;
         if (bytes > Capacity)
         {
             Free();
@@ -33,16 +27,6 @@ internal sealed unsafe class Workspace : IDisposable
         }
 
         return new Arena(memory, bytes);
-    }
-
-    /// <summary>The next <paramref name="count"/> numbers, not cleared.</summary>
-    public T* Take<T>(nint count)
-        where T : unmanaged
-    {
-        T* part = (T*)(memory + used);
-        used += SizeOf<T>(count);
-        System.Diagnostics.Debug.Assert(used <= Capacity, "More taken than asked for.");
-        return part;
     }
 
     public void Dispose()

@@ -1,4 +1,5 @@
 using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 using Xunit;
 
 namespace ManagedCircle.Tests.Engine;
@@ -11,30 +12,36 @@ public sealed unsafe class WorkspaceTests
     [InlineData(16, 64)]
     [InlineData(17, 128)]
     [InlineData(1L << 31, 1L << 33)]
-    public void Sizes_are_whole_cache_lines(long count, long bytes) => Assert.Equal((nuint)bytes, Workspace.SizeOf<float>((nint)count));
+    public void Sizes_are_whole_cache_lines(long count, long bytes)
+    {
+        Arena counted = default;
+        counted.Take<float>((nint)count);
+
+        Assert.Equal((nuint)bytes, counted.Used);
+    }
 
     [Fact]
     public void Parts_are_aligned_and_follow_each_other()
     {
         using Workspace workspace = new();
-        workspace.Reset(Workspace.SizeOf<float>(3) + Workspace.SizeOf<long>(9) + Workspace.SizeOf<int>(1));
+        Arena arena = workspace.Reset(256);
 
-        byte* first = (byte*)workspace.Take<float>(3), second = (byte*)workspace.Take<long>(9), third = (byte*)workspace.Take<int>(1);
+        byte* first = (byte*)arena.Take<float>(3), second = (byte*)arena.Take<long>(9), third = (byte*)arena.Take<int>(1);
 
         Assert.Equal(0, (nint)first % 64);
         Assert.Equal((64, 128), ((int)(second - first), (int)(third - second)));
-        Assert.Equal((nuint)256, workspace.Capacity);
+        Assert.Equal(((nuint)256, (nuint)256), (arena.Used, workspace.Capacity));
     }
 
     [Fact]
     public void It_grows_to_the_largest_need_and_stays()
     {
         using Workspace workspace = new();
-        workspace.Reset(1024);
-        float* memory = workspace.Take<float>(256);
+        Arena large = workspace.Reset(1024);
+        float* memory = large.Take<float>(256);
 
-        workspace.Reset(64);
-        Assert.True(memory == workspace.Take<float>(16));
+        Arena small = workspace.Reset(64);
+        Assert.True(memory == small.Take<float>(16));
         Assert.Equal((nuint)1024, workspace.Capacity);
 
         workspace.Reset(4096);
