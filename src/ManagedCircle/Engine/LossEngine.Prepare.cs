@@ -8,9 +8,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 {
     private void Prepare(in LossCall call)
     {
-        int queryCount = Remaining(call.Queries), referenceCount = call.Self ? 0 : Remaining(call.References);
-        int dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
-        LossShape next = new(call.Self, queryCount, referenceCount, dimension, execution.Threads)
+        int queryCount = Remaining(call.Queries), dimension = call.Queries.Count > 0 ? call.Queries.Dimension : call.References.Dimension;
+        LossRequest request = new(call.Self, queryCount, call.Self ? queryCount : Remaining(call.References), dimension)
         {
             GivenQueries = call.Queries.Count,
             GivenReferences = call.References.Count,
@@ -19,8 +18,12 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             Excludes = !call.Self && (!call.Terms.ExcludedReferences.IsEmpty || options.ReferenceDiagonal == DiagonalPairs.Removed),
             CodesLabels = !(LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References)),
         };
-        TakeMemory(next);
-        memory.Sums.Clear(Layout.Packed(shape.QueryCount) + Layout.Tile, terms.NegativeExponent);
+        if (request != shape.Request)
+        {
+            TakeMemory(request);
+        }
+
+        memory.Sums.Clear(Layout.Packed(shape.QueryCount) + Layout.Pack, terms.NegativeExponent);
         memory.ClearTurns(shape);
         Order(call);
         Exclude(call);
@@ -45,14 +48,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
     // ---- Memory -------------------------------------------------------------------------------------------------------------------------------------
 
-    // A call of the shape of the one before finds its memory laid.
-    private void TakeMemory(in LossShape next)
+    // A call like the one before finds its memory laid. Where there is no memory to be had, the next call must not find that of an earlier one.
+    private void TakeMemory(in LossRequest request)
     {
-        if (next == shape)
-        {
-            return;
-        }
-
+        LossShape next = new(request, execution.Threads);
         shape = default;
         Arena counted = default;
         memory.Lay(ref counted, next);
@@ -110,7 +109,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
     // A removed diagonal removes positives only.
     private void Exclude(in LossCall call)
     {
-        if (!shape.Excludes)
+        if (!shape.Request.Excludes)
         {
             return;
         }
@@ -119,7 +118,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         int* places = memory.OrderScratch;
         if (memory.ReferenceOrder != null)
         {
-            new Span<int>(places, shape.GivenReferences).Fill(-1);
+            new Span<int>(places, shape.Request.GivenReferences).Fill(-1);
             for (int place = 0; place < shape.ReferenceCount; place++)
             {
                 places[memory.ReferenceOrder[place]] = place;
@@ -131,7 +130,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         {
             int row = memory.QueryOrder == null ? query : memory.QueryOrder[query];
             int reference = given.IsEmpty ? row : given[row];
-            bool matters = !given.IsEmpty || (row < shape.GivenReferences && call.References.Label(row) == call.Queries.Label(row));
+            bool matters = !given.IsEmpty || (row < shape.Request.GivenReferences && call.References.Label(row) == call.Queries.Label(row));
             memory.Excluded[query] = !matters ? -1 : memory.ReferenceOrder == null || reference < 0 ? reference : places[reference];
         }
     }

@@ -23,7 +23,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         if (caller.Losses != null)
         {
-            new Span<float>(caller.Losses, ofBatch ? 1 : shape.GivenQueries).Clear();
+            new Span<float>(caller.Losses, ofBatch ? 1 : shape.Request.GivenQueries).Clear();
         }
 
         LossReducer reducer = new()
@@ -57,8 +57,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             // Tiles write the gradient of every row that takes part, if there are tiles.
             if (options.IgnoreLabel != null || shape.Schedule.Steps == 0)
             {
-                ClearRows(caller.QueryGradient, caller.QueryStride, shape.GivenQueries);
-                ClearRows(caller.ReferenceGradient, caller.ReferenceStride, shape.GivenReferences);
+                ClearRows(caller.QueryGradient, caller.QueryStride, shape.Request.GivenQueries);
+                ClearRows(caller.ReferenceGradient, caller.ReferenceStride, shape.Request.GivenReferences);
             }
 
             memory.ClearTurns(shape);

@@ -123,19 +123,16 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         {
             try
             {
-                caller = new()
-                {
-                    QueryRows = queries,
-                    ReferenceRows = references,
-                    QueryStride = call.Queries.Stride,
-                    ReferenceStride = call.References.Stride,
-                    QueryGradient = queryGradient,
-                    ReferenceGradient = referenceGradient,
-                    Losses = losses,
-                    Weights = weights,
-                    Upstream = upstream,
-                    UpstreamCount = call.Terms.Upstream.Length,
-                };
+                caller.QueryRows = queries;
+                caller.ReferenceRows = references;
+                caller.QueryStride = call.Queries.Stride;
+                caller.ReferenceStride = call.References.Stride;
+                caller.QueryGradient = queryGradient;
+                caller.ReferenceGradient = referenceGradient;
+                caller.Losses = losses;
+                caller.Weights = weights;
+                caller.Upstream = upstream;
+                caller.UpstreamCount = call.Terms.Upstream.Length;
                 Prepare(call);
                 team.Run(shape.Workers, work);
             }
@@ -160,7 +157,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     private void Work(int worker)
     {
-        LossScratch scratch = memory.ScratchOf(worker);
+        LossScratch scratch = new(memory.Scratch + (worker * LossScratch.Size));
         if (!Pack(scratch.Tile))
         {
             return;
@@ -185,14 +182,14 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private bool Pack(float* scratch)
     {
         RowsToPack queries = new() { Rows = caller.QueryRows, Stride = caller.QueryStride, Order = memory.QueryOrder, Packed = memory.Queries };
-        RowsToPack references = new()
+        RowsToPack references = shape.Self ? default : new()
         {
             Rows = caller.ReferenceRows,
             Stride = caller.ReferenceStride,
             Order = memory.ReferenceOrder,
             Packed = memory.References,
         };
-        progress.Packing.Run<TSimd>(team, queries, shape.Self ? default : references, options.Normalize, scratch);
+        progress.Packing.Run<TSimd>(team, queries, references, options.Normalize, scratch);
         return !options.CheckInputs || !progress.Packing.FoundBad;
     }
 

@@ -23,7 +23,7 @@ internal unsafe struct LossMemory
     /// <summary>How many units have added to each block.</summary>
     public int* RowTurns, ColumnTurns;
 
-    /// <summary>What the workers have each for themselves, one after the other.</summary>
+    /// <summary>What the workers have each for themselves, one after the other: a <see cref="LossScratch"/>.</summary>
     public float* Scratch;
 
     /// <summary>Hash table of labels and their codes; null where labels are their own codes.</summary>
@@ -54,8 +54,8 @@ internal unsafe struct LossMemory
         int perQuery = Layout.Packed(shape.QueryCount) + Layout.Tile, perReference = shape.Self ? 0 : Layout.Packed(shape.ReferenceCount) + Layout.Tile;
         Queries = PackedRows.Lay(ref arena, shape.QueryCount, shape.Dimension);
         References = shape.Self ? Queries : PackedRows.Lay(ref arena, shape.ReferenceCount, shape.Dimension);
-        QueryGradient = arena.Take<float>(shape.QueryGradient ? Queries.SlicesSize : 0);
-        ReferenceGradient = shape.Self ? QueryGradient : arena.Take<float>(shape.ReferenceGradient ? References.SlicesSize : 0);
+        QueryGradient = arena.Take<float>(shape.Request.QueryGradient ? Queries.SlicesSize : 0);
+        ReferenceGradient = shape.Self ? QueryGradient : arena.Take<float>(shape.Request.ReferenceGradient ? References.SlicesSize : 0);
         Sums = RunningSums.Lay(ref arena, perQuery);
         Losses = arena.Take<float>(perQuery);
         Factors = arena.Take<float>(perQuery);
@@ -65,17 +65,14 @@ internal unsafe struct LossMemory
         Scratch = arena.Take<float>(LossScratch.Size * shape.Workers);
         LabelTable = arena.Take<long>(LabelTableSize(shape));
         OrderScratch = arena.Take<int>(Math.Max(
-            LabelOrder.ScratchSize(shape.GivenQueries, shape.GivenQueries),
-            shape.Self ? 0 : LabelOrder.ScratchSize(shape.GivenReferences, LossShape.MostReferenceLabels)));
+            LabelOrder.ScratchSize(shape.Request.GivenQueries, shape.Request.GivenQueries),
+            shape.Self ? 0 : LabelOrder.ScratchSize(shape.Request.GivenReferences, LossShape.MostReferenceLabels)));
         QueryLabels = arena.Take<int>(perQuery);
         QueryOrderRoom = arena.Take<int>(perQuery);
         ReferenceLabels = shape.Self ? QueryLabels : arena.Take<int>(perReference);
         ReferenceOrderRoom = arena.Take<int>(perReference);
-        Excluded = arena.Take<int>(shape.Excludes ? perQuery : 0);
+        Excluded = arena.Take<int>(shape.Request.Excludes ? perQuery : 0);
     }
-
-    /// <summary>What a worker has for itself.</summary>
-    public readonly LossScratch ScratchOf(int worker) => new(Scratch + (worker * LossScratch.Size));
 
     /// <summary>The table of label codes, cleared.</summary>
     public readonly Span<long> ClearedLabelTable(in LossShape shape)
@@ -93,7 +90,7 @@ internal unsafe struct LossMemory
     }
 
     private static int LabelTableSize(in LossShape shape) =>
-        shape.CodesLabels ? LabelCodes.TableSize(shape.QueryCount + (shape.Self ? 0 : shape.ReferenceCount)) : 0;
+        shape.Request.CodesLabels ? LabelCodes.TableSize(shape.QueryCount + (shape.Self ? 0 : shape.ReferenceCount)) : 0;
 }
 
 /// <summary>What a worker has for itself.</summary>

@@ -3,7 +3,33 @@ using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
 
-/// <summary>The sizes of a call of the loss: they follow from how many rows there are and from what is asked for.</summary>
+/// <summary>What a call of the loss is: how many rows there are, and what is asked for.</summary>
+/// <param name="Self">Whether the references are the queries.</param>
+/// <param name="QueryCount">How many queries take part.</param>
+/// <param name="ReferenceCount">How many references take part; in a batch against itself as many as queries.</param>
+/// <param name="Dimension">Numbers in a row.</param>
+internal readonly record struct LossRequest(bool Self, int QueryCount, int ReferenceCount, int Dimension)
+{
+    /// <summary>How many queries the caller gave, those that take no part among them.</summary>
+    public int GivenQueries { get; init; }
+
+    /// <summary>How many references the caller gave.</summary>
+    public int GivenReferences { get; init; }
+
+    /// <summary>Whether the gradient of the queries is asked for; in a batch against itself that is all of it.</summary>
+    public bool QueryGradient { get; init; }
+
+    /// <summary>Whether the gradient of the references is asked for.</summary>
+    public bool ReferenceGradient { get; init; }
+
+    /// <summary>Whether queries may have a reference that they are not compared with.</summary>
+    public bool Excludes { get; init; }
+
+    /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
+    public bool CodesLabels { get; init; }
+}
+
+/// <summary>The sizes of a call of the loss: they follow from what it is.</summary>
 /// <remarks>Tiles are cut by the counts alone, and so results do not depend on threads.</remarks>
 internal readonly record struct LossShape
 {
@@ -13,40 +39,33 @@ internal readonly record struct LossShape
     /// </remarks>
     public const int MostReferenceLabels = 256;
 
-    /// <summary>The shape of a call.</summary>
-    /// <param name="self">Whether the references are the queries.</param>
-    /// <param name="queryCount">How many queries take part.</param>
-    /// <param name="referenceCount">How many references take part; in a batch against itself as many as queries.</param>
-    /// <param name="dimension">Numbers in a row.</param>
-    /// <param name="threads">How many workers there may be.</param>
-    public LossShape(bool self, int queryCount, int referenceCount, int dimension, int threads)
+    /// <summary>The shape of a call that has so many workers at most.</summary>
+    public LossShape(in LossRequest request, int threads)
     {
-        Self = self;
-        QueryCount = queryCount;
-        ReferenceCount = self ? queryCount : referenceCount;
-        Dimension = dimension;
+        Request = request;
 
         // Few queries against many references still make enough tiles for several workers.
-        RowBlock = self || queryCount > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(queryCount / 4), Layout.Pack, Layout.Tile);
+        RowBlock = Self || QueryCount > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(QueryCount / 4), Layout.Pack, Layout.Tile);
         Debug.Assert(RowBlock % Layout.Pack == 0 && RowBlock <= Layout.Tile, "A tile has whole panels of rows, and fits the scratch.");
         RowBlocks = Layout.Blocks(QueryCount, RowBlock);
         ColumnBlocks = Layout.Blocks(ReferenceCount, ColumnBlock);
-        Schedule = self ? TileSchedule.OfBatch(RowBlocks) : TileSchedule.OfReferences(RowBlocks, ColumnBlocks);
-        long work = (long)QueryCount * ReferenceCount * Math.Max(dimension, Layout.SumLanes) / (self ? 2 : 1);
+        Schedule = Self ? TileSchedule.OfBatch(RowBlocks) : TileSchedule.OfReferences(RowBlocks, ColumnBlocks);
+        long work = (long)QueryCount * ReferenceCount * Math.Max(Dimension, Layout.SumLanes) / (Self ? 2 : 1);
         Workers = Team.Workers(Math.Min(work / Team.WorkPerWorker, Schedule.Steps), threads);
     }
 
-    /// <summary>Whether the references are the queries.</summary>
-    public bool Self { get; }
+    /// <summary>What the call is.</summary>
+    public LossRequest Request { get; }
 
-    /// <summary>How many queries take part.</summary>
-    public int QueryCount { get; }
+    public bool Self => Request.Self;
 
-    /// <summary>How many references take part.</summary>
-    public int ReferenceCount { get; }
+    public int QueryCount => Request.QueryCount;
 
-    /// <summary>Numbers in a row.</summary>
-    public int Dimension { get; }
+    public int ReferenceCount => Request.ReferenceCount;
+
+    public int Dimension => Request.Dimension;
+
+    public bool NeedsGradient => Request.QueryGradient || Request.ReferenceGradient;
 
     /// <summary>Rows of a tile.</summary>
     public int RowBlock { get; }
@@ -62,26 +81,6 @@ internal readonly record struct LossShape
     public TileSchedule Schedule { get; }
 
     public int Workers { get; }
-
-    /// <summary>How many queries the caller gave, those that take no part among them.</summary>
-    public int GivenQueries { get; init; }
-
-    /// <summary>How many references the caller gave.</summary>
-    public int GivenReferences { get; init; }
-
-    /// <summary>Whether the gradient of the queries is asked for; in a batch against itself that is all of it.</summary>
-    public bool QueryGradient { get; init; }
-
-    /// <summary>Whether the gradient of the references is asked for.</summary>
-    public bool ReferenceGradient { get; init; }
-
-    public bool NeedsGradient => QueryGradient || ReferenceGradient;
-
-    /// <summary>Whether queries may have a reference that they are not compared with.</summary>
-    public bool Excludes { get; init; }
-
-    /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
-    public bool CodesLabels { get; init; }
 
     /// <summary>Numbers of the similarities of all tiles.</summary>
     public long SimilaritiesSize => RowBlock * Layout.TileStride * (Self ? Schedule.Steps : (long)RowBlocks * ColumnBlocks);
