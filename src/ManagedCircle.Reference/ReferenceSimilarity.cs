@@ -1,6 +1,6 @@
 namespace ManagedCircle.Reference;
 
-/// <summary>Cosine similarities or plain inner products of rows, and the way back from their gradient to the rows'.</summary>
+/// <summary>Cosine similarities or plain inner products of rows, and their backward pass.</summary>
 public static class ReferenceSimilarity
 {
     /// <summary>The least number that a row is divided by.</summary>

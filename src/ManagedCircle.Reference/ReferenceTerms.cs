@@ -1,6 +1,6 @@
 namespace ManagedCircle.Reference;
 
-/// <summary>What a call may be given for each query beside its row and label; every part is optional. As <see cref="QueryTerms"/>, in double.</summary>
+/// <summary>Optional per-query inputs: weight, upstream gradient, excluded reference. As <see cref="QueryTerms"/>, in double.</summary>
 public sealed record ReferenceTerms
 {
     /// <summary>The weight of each query's loss, shape [queryCount], finite; empty for 1. A whole-batch loss has no queries to weight.</summary>

@@ -5,7 +5,7 @@ using static System.FormattableString;
 
 namespace ManagedCircle;
 
-/// <summary>A ring of references that outlives a batch: the rows of the last batches, to compare the next ones with.</summary>
+/// <summary>A ring buffer of earlier batches' rows, used as references.</summary>
 /// <remarks>
 /// <para>
 /// After Wang et al., Cross-Batch Memory for Embedding Learning, CVPR 2020, arXiv 1912.06798.

@@ -1,6 +1,6 @@
 namespace ManagedCircle.Engine;
 
-/// <summary>One unit of work: a tile of query block by reference block, and how many units touch either block before it.</summary>
+/// <summary>One unit of work: a tile of query block by reference block, and its place in the order of units that write each of its blocks.</summary>
 internal readonly record struct TileUnit(int RowBlock, int ColumnBlock, int RowTurn, int ColumnTurn);
 
 /// <summary>The tiles of a batch in their fixed order, computed from a number: nothing is stored, and nothing depends on threads.</summary>

@@ -5,7 +5,7 @@ namespace ManagedCircle.Cli.Golden;
 /// <summary>A way to compute Circle loss that is not what a case asks for: a mistake that ports make.</summary>
 /// <param name="Name">Its short name.</param>
 /// <param name="Mistake">What an implementation that follows it does.</param>
-/// <param name="Solve">What it answers to a case; null where the case does not tell it from the right way.</param>
+/// <param name="Solve">What it answers to a case; null if the case cannot distinguish it from the correct computation.</param>
 internal sealed record Convention(string Name, string Mistake, Func<GoldenProblem, Dictionary<string, double[]>?> Solve)
 {
     /// <summary>Every known mistake; of two that give the same numbers, the likelier stands first.</summary>
