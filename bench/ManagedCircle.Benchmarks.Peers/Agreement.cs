@@ -5,8 +5,8 @@ namespace ManagedCircle.Benchmarks.Peers;
 /// <summary>How near a peer must be to ManagedCircle before any time of it is taken.</summary>
 internal static class Agreement
 {
-    // Both sides work in float32: a similarity has an error of a few 1e-7, gamma (4 - 2m) times that in a logit is 1e-4 at the most and a tenth of it at random,
-    // and a softmax's relative error is its logit's absolute one.
+    // Both sides work in float32: a similarity has an error of a few 1e-7, gamma (4 - 2m) times that in a logit is 1e-4 at the most and a tenth of it at
+    // random, and a softmax's relative error is its logit's absolute one.
     private const double LossTolerance = 1e-5, GradientTolerance = 2e-4, ProductTolerance = 1e-5;
 
     public static void OfLoss(Problem problem, CircleLossOptions options, double loss, ReadOnlySpan<float> gradient)

@@ -7,8 +7,8 @@ internal interface IPeer : IDisposable
     string Note { get; }
 
     /// <summary>
-    /// The fewest operations of the work, a multiply-add being two; shares of the peak are of these. A product takes 2 N^2 D, a loss with its gradient 3 N^2 D: one triangle
-    /// of the similarities, and their symmetric gradient times the rows.
+    /// The fewest operations of the work, a multiply-add being two; shares of the peak are of these. A product takes 2 N^2 D, a loss with its gradient 3 N^2 D:
+    /// one triangle of the similarities, and their symmetric gradient times the rows.
     /// </summary>
     double Flops { get; }
 

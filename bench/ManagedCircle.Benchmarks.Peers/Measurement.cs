@@ -7,11 +7,12 @@ namespace ManagedCircle.Benchmarks.Peers;
 
 /// <summary>What one process measured of one peer.</summary>
 /// <remarks>
-/// Times are in ms a call, memory in bytes. Peer is a name, and after an @ how its process was set up; Share is the median share of the threads' peak at the clock of the moment;
-/// OwnRss is the part of PeakRss beyond what the process had with the libraries loaded and the inputs made.
+/// Times are in ms a call, memory in bytes. Peer is a name, and after an @ how its process was set up; Share is the median share of the threads' peak at the
+/// clock of the moment; OwnRss is the part of PeakRss beyond what the process had with the libraries loaded and the inputs made.
 /// </remarks>
 internal sealed record Measurement(
-    string Peer, int N, int D, int Threads, int Repeat, double Median, double Min, double Max, double Share, double Gflops, long PeakRss, long OwnRss, double Loss, string Note, string Runtime)
+    string Peer, int N, int D, int Threads, int Repeat, double Median, double Min, double Max, double Share, double Gflops, long PeakRss, long OwnRss,
+    double Loss, string Note, string Runtime)
 {
     // The small problem that must come out right before any time is taken.
     private const int CheckedRows = 203;
@@ -22,7 +23,10 @@ internal sealed record Measurement(
     // The runtime compiles managed code in full only after it has run for a few tenths of a second, and peers are managed too.
     private const double WarmUpMilliseconds = 700;
 
-    /// <summary>Measures a peer. Where repeat is 0, one call that is neither warmed up before nor checked after: for calls of minutes, of ManagedCircle, whose check is another such call.</summary>
+    /// <summary>
+    /// Measures a peer. Where repeat is 0, one call that is neither warmed up before nor checked after: for calls of minutes, of ManagedCircle, whose check is
+    /// another such call.
+    /// </summary>
     public static Measurement Of(string peer, int n, int d, int threads, int repeat)
     {
         using (IPeer small = Peers.Create(peer, new Problem(CheckedRows, d), threads))
@@ -63,7 +67,8 @@ internal sealed record Measurement(
         Array.Sort(shares);
         double median = times[times.Length / 2];
         return new Measurement(
-            peer, n, d, threads, times.Length, median, times[0], times[^1], shares[times.Length / 2], measured.Flops / median / 1e6, most, most - before, loss, measured.Note, RuntimeInformation.FrameworkDescription);
+            peer, n, d, threads, times.Length, median, times[0], times[^1], shares[times.Length / 2], measured.Flops / median / 1e6, most, most - before, loss,
+                measured.Note, RuntimeInformation.FrameworkDescription);
     }
 
     // How many calls are a run.
@@ -92,5 +97,6 @@ internal sealed record Measurement(
     }
 
     private static long Memory(string name) =>
-        1024 * long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal)).Split((char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
+        1024 * long.Parse(File.ReadLines("/proc/self/status").First(line => line.StartsWith(name, StringComparison.Ordinal)).Split(
+            (char[]?)null, StringSplitOptions.RemoveEmptyEntries)[1], CultureInfo.InvariantCulture);
 }

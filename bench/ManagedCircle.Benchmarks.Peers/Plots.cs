@@ -18,8 +18,10 @@ internal static class Plots
 
     public static void Write(Measurement[] losses, Measurement[] products, string directory)
     {
-        Measurement[] shown = [.. losses.Where(static m => m.Threads == 1 && m.D == 128 && m.Peer != "managedcircle-keras" && !m.Peer.EndsWith("@tuned", StringComparison.Ordinal))];
-        Save(AgainstRows("Loss and gradient, D = 128, one thread", "ms", [.. shown.Where(static m => m.Peer != "managedcircle-24mb")], static m => m.Median), directory, "time.svg");
+        Measurement[] shown = [.. losses.Where(
+            static m => m.Threads == 1 && m.D == 128 && m.Peer != "managedcircle-keras" && !m.Peer.EndsWith("@tuned", StringComparison.Ordinal))];
+        Save(AgainstRows("Loss and gradient, D = 128, one thread", "ms", [.. shown.Where(static m => m.Peer != "managedcircle-24mb")], static m => m.Median),
+            directory, "time.svg");
         Save(AgainstRows("Memory beyond inputs, D = 128, one thread", "MB", shown, static m => m.OwnRss / 1e6), directory, "memory.svg");
         Save(Shares([.. products.Where(static m => m.Threads == 1)]), directory, "share.svg");
     }
@@ -38,7 +40,8 @@ internal static class Plots
         foreach ((int index, IGrouping<string, Measurement> peer) in measurements.GroupBy(static m => m.Peer).Index())
         {
             bool own = Report.IsOwn(peer.First());
-            LineSeries line = new() { Title = Plain(peer.First()), Color = Palette[index % Palette.Length], StrokeThickness = own ? 3 : 1.5, MarkerType = MarkerType.Circle, MarkerFill = Palette[index % Palette.Length] };
+            LineSeries line = new() { Title = Plain(peer.First()), Color = Palette[index % Palette.Length], StrokeThickness = own ? 3 : 1.5,
+                MarkerType = MarkerType.Circle, MarkerFill = Palette[index % Palette.Length] };
             line.Points.AddRange(peer.OrderBy(static m => m.N).Select(m => new DataPoint(m.N, Math.Max(value(m), 0.01))));
             plot.Series.Add(line);
         }
@@ -74,7 +77,8 @@ internal static class Plots
     private static PlotModel Plot(string title)
     {
         PlotModel plot = new() { Title = title, TitleFontSize = 14, Background = OxyColors.White };
-        plot.Legends.Add(new Legend { LegendPosition = LegendPosition.BottomCenter, LegendPlacement = LegendPlacement.Outside, LegendOrientation = LegendOrientation.Vertical });
+        plot.Legends.Add(new Legend { LegendPosition = LegendPosition.BottomCenter, LegendPlacement = LegendPlacement.Outside,
+            LegendOrientation = LegendOrientation.Vertical });
         return plot;
     }
 

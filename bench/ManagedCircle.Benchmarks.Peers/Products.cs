@@ -7,7 +7,9 @@ using NumSharp;
 
 namespace ManagedCircle.Benchmarks.Peers;
 
-/// <summary>ONNX Runtime: a model of one operator, <c>Gemm</c> of the rows as they are, or <c>MatMul</c> with the right side transposed beforehand, free of charge.</summary>
+/// <summary>
+/// ONNX Runtime: a model of one operator, <c>Gemm</c> of the rows as they are, or <c>MatMul</c> with the right side transposed beforehand, free of charge.
+/// </summary>
 internal sealed class OnnxProduct : IPeer
 {
     private readonly Problem problem;
@@ -63,7 +65,10 @@ internal sealed class OnnxProduct : IPeer
     }
 }
 
-/// <summary>The bytes of an ONNX model c = a b or c = a b^T. A field of Protocol Buffers is (number &lt;&lt; 3 | kind) and a number (kind 0), or a length and bytes (kind 2).</summary>
+/// <summary>
+/// The bytes of an ONNX model c = a b or c = a b^T. A field of Protocol Buffers is (number &lt;&lt; 3 | kind) and a number (kind 0), or a length and bytes
+/// (kind 2).
+/// </summary>
 internal static class OnnxModel
 {
     private const int Float = 1;
@@ -105,7 +110,8 @@ internal sealed unsafe class OpenBlasProduct : IPeer
     public OpenBlasProduct(Problem problem, int threads)
     {
         this.problem = problem;
-        gemm = (delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)NativeLibrary.GetExport(library, "cblas_sgemm");
+        gemm = (delegate* unmanaged<int, int, int, int, int, int, float, float*, int, float*, int, float, float*, int, void>)NativeLibrary.GetExport(
+            library, "cblas_sgemm");
         ((delegate* unmanaged<int, void>)NativeLibrary.GetExport(library, "openblas_set_num_threads"))(threads);
         Note = $"{string.Join(' ', Answer("openblas_get_config").Split(' ').Take(2))}, {Answer("openblas_get_corename")} kernel";
         right = [.. problem.Rows];

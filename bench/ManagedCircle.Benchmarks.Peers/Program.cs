@@ -33,7 +33,8 @@ try
             return 2;
     }
 }
-catch (Exception reason) when (reason is DisagreementException or DllNotFoundException or TypeInitializationException or ArgumentException or OutOfMemoryException
+catch (Exception reason) when (
+    reason is DisagreementException or DllNotFoundException or TypeInitializationException or ArgumentException or OutOfMemoryException
     or System.Runtime.InteropServices.ExternalException)
 {
     Console.Error.WriteLine($"{string.Join(' ', args)}: {reason.Message}");

@@ -7,7 +7,8 @@ namespace ManagedCircle.Benchmarks.Peers;
 internal static class Report
 {
     // What a peer's time is divided by.
-    private const string Own = "managedcircle", OwnKeras = "managedcircle-keras", OwnProduct = "managedcircle-product", OwnSelfProduct = "managedcircle-self-product";
+    private const string Own = "managedcircle", OwnKeras = "managedcircle-keras", OwnProduct = "managedcircle-product",
+        OwnSelfProduct = "managedcircle-self-product";
 
     private static readonly Dictionary<string, string> Names = new()
     {
@@ -51,7 +52,8 @@ internal static class Report
 
     /// <summary>What every table says first: where, when and of what.</summary>
     public static string Head(IReadOnlyList<Measurement> measurements, IReadOnlyList<string> facts) =>
-        string.Join("\n", facts.Select(static fact => $"- {fact.Replace("=", ": ", StringComparison.Ordinal)}").Append($"- runtime: {measurements[0].Runtime}"));
+        string.Join("\n", facts.Select(static fact => $"- {fact.Replace("=", ": ", StringComparison.Ordinal)}").Append(
+            $"- runtime: {measurements[0].Runtime}"));
 
     /// <summary>A measurement's peer as a reader knows it.</summary>
     public static string Name(Measurement m)
@@ -90,22 +92,26 @@ internal static class Report
 
             {head}
 
-            A batch against itself, rows of length 1, classes of 8, gamma 80, m 0.4. One process for each line; its loss and gradient agreed with ManagedCircle's, or it would have no line.
-            What ratios are taken to was measured before the peers and again after them, the clock being never the same for long: its ms is the mean of two medians.
-            The ratio is the peer's time over ManagedCircle's with the same options and threads: above 1, ManagedCircle is faster. Spread is the fastest and the slowest run.
+            A batch against itself, rows of length 1, classes of 8, gamma 80, m 0.4. One process for each line; its loss and gradient agreed with
+            ManagedCircle's, or it would have no line. What ratios are taken to was measured before the peers and again after them, the clock being never
+            the same for long: its ms is the mean of two medians.
+            The ratio is the peer's time over ManagedCircle's with the same options and threads: above 1, ManagedCircle is faster. Spread is the fastest and
+            the slowest run.
             Share is 3 N^2 D, the fewest operations that give loss and gradient, over the time, as a part of the threads' peak.
             Memory beyond inputs is what the process took at its most beyond its libraries and inputs; peak is all of it.
 
 
             """);
         Wins(text, losses);
-        foreach (IGrouping<(int N, int D, int Threads), Measurement> group in losses.GroupBy(static m => (m.N, m.D, m.Threads)).OrderBy(static g => g.Key.Threads).ThenBy(static g => (g.Key.N, g.Key.D)))
+        foreach (IGrouping<(int N, int D, int Threads),
+            Measurement> group in losses.GroupBy(static m => (m.N, m.D, m.Threads)).OrderBy(static g => g.Key.Threads).ThenBy(static g => (g.Key.N, g.Key.D)))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## N = {group.Key.N}, D = {group.Key.D}, {Threads(group.Key.Threads)}\n\n");
             text.Append("| loss | ms | spread | runs | ratio | share | memory beyond inputs, MB | peak, MB | |\n|---|---:|---|---:|---:|---:|---:|---:|---|\n");
             foreach (Measurement m in group)
             {
-                text.Append(CultureInfo.InvariantCulture, $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, losses)} | {m.Share:P0} | ");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, losses)} | {m.Share:P0} | ");
                 text.Append(CultureInfo.InvariantCulture, $"{m.OwnRss / 1e6:F0} | {m.PeakRss / 1e6:F0} | {m.Note} |\n");
             }
         }
@@ -121,21 +127,25 @@ internal static class Report
 
             {head}
 
-            S = U V^T of two matrices [N, D] in float32, both row after row. One process for each line; its product agreed with ManagedCircle's, or it would have no line.
+            S = U V^T of two matrices [N, D] in float32, both row after row. One process for each line; its product agreed with ManagedCircle's, or it would
+            have no line.
             ManagedCircle was measured before the peers and again after them, the clock being never the same for long: its ms is the mean of two medians.
-            The ratio is the peer's time over ManagedCircle's on the same threads: above 1, ManagedCircle is faster. Share is 2 N^2 D over the time, as a part of the threads' peak;
+            The ratio is the peer's time over ManagedCircle's on the same threads: above 1, ManagedCircle is faster. Share is 2 N^2 D over the time, as a part
+            of the threads' peak;
             the product of a matrix with itself needs half of that, and can have more than 100 %. The ratio to itself is the time over that product's.
 
 
             """);
         Wins(text, products);
-        foreach (IGrouping<(int N, int D, int Threads), Measurement> group in products.GroupBy(static m => (m.N, m.D, m.Threads)).OrderBy(static g => g.Key.Threads).ThenBy(static g => (g.Key.N, g.Key.D)))
+        foreach (IGrouping<(int N, int D, int Threads),
+            Measurement> group in products.GroupBy(static m => (m.N, m.D, m.Threads)).OrderBy(static g => g.Key.Threads).ThenBy(static g => (g.Key.N, g.Key.D)))
         {
             text.Append(CultureInfo.InvariantCulture, $"\n## N = {group.Key.N}, D = {group.Key.D}, {Threads(group.Key.Threads)}\n\n");
             text.Append("| product | ms | spread | runs | ratio | ratio to itself | GFLOP/s | share | |\n|---|---:|---|---:|---:|---:|---:|---:|---|\n");
             foreach (Measurement m in group)
             {
-                text.Append(CultureInfo.InvariantCulture, $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, products)} | ");
+                text.Append(CultureInfo.InvariantCulture,
+                    $"| {Name(m)} | {Time(m.Median)} | {Time(m.Min)} - {Time(m.Max)} | {m.Repeat} | {RatioText(m, products)} | ");
                 text.Append(CultureInfo.InvariantCulture, $"{RatioText(m, products, OwnSelfProduct)} | {m.Gflops:F0} | {m.Share:P0} | {m.Note} |\n");
             }
         }
@@ -150,7 +160,8 @@ internal static class Report
         text.Append(wins.Length == 0 ? "No peer is faster than ManagedCircle in any of these.\n" : "Faster than ManagedCircle:\n\n");
         foreach (Measurement m in wins)
         {
-            text.Append(CultureInfo.InvariantCulture, $"- {Name(m)} at ({m.N}, {m.D}), {Threads(m.Threads)}: {Time(m.Median)} ms, ratio {Ratio(m, measurements):F2}\n");
+            text.Append(CultureInfo.InvariantCulture,
+                $"- {Name(m)} at ({m.N}, {m.D}), {Threads(m.Threads)}: {Time(m.Median)} ms, ratio {Ratio(m, measurements):F2}\n");
         }
     }
 
@@ -175,7 +186,8 @@ internal static class Report
         Measurement[] shown = [.. losses.Where(static m => m.Threads == 1 && m.Peer is not (OwnKeras or "managedcircle-24mb"))];
         (int N, int D)[] sizes = [.. new[] { (256, 128), (1024, 128), (4096, 128) }.Where(size => shown.Any(m => (m.N, m.D) == size))];
         StringBuilder text = new();
-        text.Append("| loss and gradient, one thread, ms |").AppendJoin(string.Empty, sizes.Select(static size => $" ({size.N}, {size.D}) |")).Append(" memory beyond inputs at the largest, MB |\n|---|");
+        text.Append("| loss and gradient, one thread, ms |").AppendJoin(string.Empty, sizes.Select(static size => $" ({size.N}, {size.D}) |"))
+            .Append(" memory beyond inputs at the largest, MB |\n|---|");
         text.AppendJoin(string.Empty, sizes.Select(static _ => "---:|")).Append("---:|\n");
         foreach (IGrouping<string, Measurement> peer in shown.GroupBy(static m => m.Peer))
         {
@@ -191,8 +203,10 @@ internal static class Report
         }
 
         string[] faster = [.. all.Where(m => !IsOwn(m) && Ratio(m, all) < 1).GroupBy(Name).Select(peer => peer.MinBy(m => Ratio(m, all))!)
-            .Select(m => Text($"{Name(m)} ({(IsProduct(m) ? "product" : "loss")}, {Ratio(m, all):F2} of ManagedCircle's time at ({m.N}, {m.D}), {Threads(m.Threads)})"))];
-        text.Append(faster.Length == 0 ? "\nNo peer is faster, in the loss or in the similarity product.\n" : $"\nFaster than ManagedCircle somewhere: {string.Join("; ", faster)}.\n");
+            .Select(m => $"{Name(m)} ({(IsProduct(m) ? "product" : "loss")}, "
+                + Text($"{Ratio(m, all):F2} of ManagedCircle's time at ({m.N}, {m.D}), {Threads(m.Threads)})"))];
+        text.Append(faster.Length == 0 ? "\nNo peer is faster, in the loss or in the similarity product.\n"
+            : $"\nFaster than ManagedCircle somewhere: {string.Join("; ", faster)}.\n");
         return text.ToString();
     }
 
@@ -203,7 +217,8 @@ internal static class Report
         return beside is null ? double.NaN : m.Median / beside.Median;
     }
 
-    private static string RatioText(Measurement m, Measurement[] measurements, string? own = null) => Ratio(m, measurements, own) is double ratio && double.IsNaN(ratio) ? "-" : Text($"{ratio:F2}");
+    private static string RatioText(Measurement m, Measurement[] measurements, string? own = null) =>
+        Ratio(m, measurements, own) is double ratio && double.IsNaN(ratio) ? "-" : Text($"{ratio:F2}");
 
     private static string Threads(int threads) => threads == 1 ? "1 thread" : $"{threads} threads";
 

@@ -21,14 +21,17 @@ internal static class Scaling
 
             {Report.Head(lines, facts)}
 
-            D = {lines[0].D}, one thread. In a cell: ms, and the memory beyond inputs in MB. The exponents are least-squares fits of log time and log memory against log N, from {FittedFrom} rows on.
-            The largest N within 16 GB is a peer's by its memory at the largest N that it ran, which grows as N^2 from there, not tried; ManagedCircle's is at least the largest that it ran here. Beyond 65,536 rows it ran
+            D = {lines[0].D}, one thread. In a cell: ms, and the memory beyond inputs in MB. The exponents are least-squares fits of log time and log memory
+            against log N, from {FittedFrom} rows on.
+            The largest N within 16 GB is a peer's by its memory at the largest N that it ran, which grows as N^2 from there, not tried; ManagedCircle's is at
+            least the largest that it ran here. Beyond 65,536 rows it ran
             once, not warmed up. Up to some 5,000 rows it keeps the similarities, from there on it computes them again: one exponent of its memory is for both.
             A peer has no cell where it was not run, for its memory or its time.
 
 
             """);
-        text.Append("| loss |").AppendJoin(string.Empty, sizes.Select(static n => $" {n} |")).Append(" time grows with N to the | memory | largest N within 16 GB |\n|---|");
+        text.Append("| loss |").AppendJoin(string.Empty, sizes.Select(static n => $" {n} |"))
+            .Append(" time grows with N to the | memory | largest N within 16 GB |\n|---|");
         text.AppendJoin(string.Empty, sizes.Select(static _ => "---:|")).Append("---:|---:|---:|\n");
         foreach (IGrouping<string, Measurement> peer in lines.GroupBy(static m => m.Peer))
         {
@@ -37,7 +40,8 @@ internal static class Scaling
             text.Append(CultureInfo.InvariantCulture, $"| {Report.Name(peer.First())} |");
             foreach (int n in sizes)
             {
-                text.Append(peer.FirstOrDefault(m => m.N == n) is { } m ? string.Create(CultureInfo.InvariantCulture, $" {Report.Time(m.Median)}, {m.OwnRss / 1e6:F0} |") : " |");
+                text.Append(peer.FirstOrDefault(m => m.N == n) is { } m
+                    ? string.Create(CultureInfo.InvariantCulture, $" {Report.Time(m.Median)}, {m.OwnRss / 1e6:F0} |") : " |");
             }
 
             bool own = Report.IsOwn(peer.First());
@@ -52,5 +56,6 @@ internal static class Scaling
 
     // Of N, in value = constant * N^exponent.
     private static double Exponent(Measurement[] measurements, Func<Measurement, double> value) =>
-        MathNet.Numerics.LinearRegression.SimpleRegression.Fit([.. measurements.Select(static m => Math.Log(m.N))], [.. measurements.Select(m => Math.Log(value(m)))]).Item2;
+        MathNet.Numerics.LinearRegression.SimpleRegression.Fit(
+            [.. measurements.Select(static m => Math.Log(m.N))], [.. measurements.Select(m => Math.Log(value(m)))]).Item2;
 }

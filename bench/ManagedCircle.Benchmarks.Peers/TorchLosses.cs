@@ -103,11 +103,15 @@ internal sealed class PairListLoss(Problem problem, int threads) : AutogradLoss(
         logits.masked_fill(mask.logical_not(), float.NegativeInfinity).logsumexp(1, false).masked_fill(mask.any(1).logical_not(), 0);
 }
 
-/// <summary>Keras' way: distances 1 - s held at 0 or above, every step on the whole matrix, masks as factors; alpha attached, the rows taken as they are, the mean over losses above 0.</summary>
+/// <summary>
+/// Keras' way: distances 1 - s held at 0 or above, every step on the whole matrix, masks as factors; alpha attached, the rows taken as they are, the mean over
+/// losses above 0.
+/// </summary>
 internal sealed class WholeMatrixLoss(Problem problem, int threads) : AutogradLoss(problem, threads)
 {
     // In TorchSharp 0.107.0 a number less a tensor leaves a tensor behind for the garbage collector, so the numbers are tensors here.
-    private readonly Tensor one = tensor(1f), margin = tensor((float)Margin), onePlusMargin = tensor((float)(1 + Margin)), oneLessMargin = tensor((float)(1 - Margin));
+    private readonly Tensor one = tensor(1f), margin = tensor((float)Margin), onePlusMargin = tensor((float)(1 + Margin)),
+        oneLessMargin = tensor((float)(1 - Margin));
 
     protected override CircleLossOptions Options => CircleLossOptions.Keras;
 
@@ -131,7 +135,8 @@ internal sealed class WholeMatrixLoss(Problem problem, int threads) : AutogradLo
 }
 
 /// <summary>
-/// The best that tensors allow: no autograd, alpha detached, two [N, N] matrices that outlive the calls and are worked on in place, and the few positives handled as a list.
+/// The best that tensors allow: no autograd, alpha detached, two [N, N] matrices that outlive the calls and are worked on in place, and the few positives
+/// handled as a list.
 /// </summary>
 internal sealed class HandWrittenLoss : TorchLoss
 {

@@ -5,8 +5,8 @@ namespace ManagedCircle.Benchmarks.Peers;
 
 /// <summary>Makes a need for a symbol version in a 64-bit ELF library weak, so that the loader warns where it would refuse.</summary>
 /// <remarks>
-/// Section .gnu.version_r is a chain of Verneed (version, aux count, file, aux offset, next offset), each with a chain of Vernaux (hash, flags, other, name, next offset);
-/// flag 2 is VER_FLG_WEAK. (System V ABI, and the LSB's symbol versioning.)
+/// Section .gnu.version_r is a chain of Verneed (version, aux count, file, aux offset, next offset), each with a chain of Vernaux (hash, flags, other, name,
+/// next offset); flag 2 is VER_FLG_WEAK. (System V ABI, and the LSB's symbol versioning.)
 /// </remarks>
 internal static class WeakVersion
 {

@@ -16,7 +16,10 @@ public interface ICounted
     int Cores(string benchmark);
 }
 
-/// <summary>The share of the peak of the cores used, on the job's own vectors. The peak is the best found after the runs: a core that was slowed down meanwhile shows a smaller share.</summary>
+/// <summary>
+/// The share of the peak of the cores used, on the job's own vectors. The peak is the best found after the runs: a core that was slowed down meanwhile shows a
+/// smaller share.
+/// </summary>
 internal sealed class PeakShare : IColumn
 {
     private readonly Dictionary<SimdWidth, double> peaks = [];

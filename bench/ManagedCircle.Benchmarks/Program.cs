@@ -13,9 +13,11 @@ ManualConfig config = ManualConfig.Create(DefaultConfig.Instance)
     .AddColumn(new PeakShare())
     .HideColumns(Column.EnvironmentVariables, Column.Runtime, Column.IterationCount, Column.WarmupCount, Column.IterationTime)
     .WithOptions(ConfigOptions.JoinSummary);
-BenchmarkReport[] reports = [.. BenchmarkSwitcher.FromAssembly(typeof(LossBenchmarks).Assembly).Run(args, config).SelectMany(static summary => summary.Reports)];
+BenchmarkReport[] reports =
+    [.. BenchmarkSwitcher.FromAssembly(typeof(LossBenchmarks).Assembly).Run(args, config).SelectMany(static summary => summary.Reports)];
 
-// Nothing here may allocate. The runtime's own threads leave some hundred bytes in a run now and then; the smallest object is 24 bytes, and a call that made one would leave it every time.
+// Nothing here may allocate. The runtime's own threads leave some hundred bytes in a run now and then; the smallest object is 24 bytes, and a call that made
+// one would leave it every time.
 const int SmallestObject = 24, RuntimesOwn = 4096;
 string[] wrong = [.. reports.Where(static r => !r.Success || Allocates(r.GcStats)).Select(static r => r.BenchmarkCase.DisplayInfo).Distinct()];
 foreach (string benchmark in wrong)
@@ -25,4 +27,6 @@ foreach (string benchmark in wrong)
 
 return wrong.Length == 0 ? 0 : 1;
 
-static bool Allocates(GcStats stats) => stats.GetTotalAllocatedBytes(excludeAllocationQuantumSideEffects: true) is long bytes && bytes >= Math.Max(RuntimesOwn, SmallestObject * stats.TotalOperations);
+static bool Allocates(GcStats stats) =>
+    stats.GetTotalAllocatedBytes(excludeAllocationQuantumSideEffects: true) is long bytes
+    && bytes >= Math.Max(RuntimesOwn, SmallestObject * stats.TotalOperations);

@@ -23,7 +23,8 @@ internal static class Widths
 
     private static Job Of(SimdWidth width, string? off)
     {
-        Job job = new Job(width.ToString()).WithRuntime(CoreRuntime.Core10_0).WithWarmupCount(3).WithIterationCount(9).WithIterationTime(TimeInterval.FromMilliseconds(100));
+        Job job = new Job(width.ToString()).WithRuntime(CoreRuntime.Core10_0).WithWarmupCount(3).WithIterationCount(9)
+            .WithIterationTime(TimeInterval.FromMilliseconds(100));
         return off is null ? job : job.WithEnvironmentVariable(off, "0");
     }
 }

@@ -81,12 +81,15 @@ public sealed class CircleLoss : IDisposable
     /// <param name="queries">The queries.</param>
     /// <param name="references">What they are compared with.</param>
     /// <param name="queryGradient">Receives the gradient with respect to the queries, laid out as they are; empty to leave it out, and save its time.</param>
-    /// <param name="referenceGradient">Receives the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.</param>
+    /// <param name="referenceGradient">
+    /// Receives the gradient with respect to the references, laid out as they are; empty to leave it out, and save its time.
+    /// </param>
     /// <param name="losses">Receives the loss of each query, unweighted, shape [queries.Count] ([1] for a whole-batch loss); empty to leave them out.</param>
     /// <param name="terms">Weights, upstream gradients and excluded references of the queries.</param>
     /// <exception cref="ArgumentException">A shape does not match, spans overlap, or a row holds NaN or infinity; the gradients are unchanged.</exception>
     public LossResult ForwardBackward(
-        EmbeddingBatch queries, EmbeddingBatch references, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses = default, QueryTerms terms = default)
+        EmbeddingBatch queries, EmbeddingBatch references, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses = default,
+        QueryTerms terms = default)
     {
         ThrowIf.NotExtent(queryGradient, queries, nameof(queryGradient), mayBeEmpty: true);
         ThrowIf.NotExtent(referenceGradient, references, nameof(referenceGradient), mayBeEmpty: true);
@@ -104,7 +107,8 @@ public sealed class CircleLoss : IDisposable
     }
 
     private LossResult Run(
-        EmbeddingBatch queries, EmbeddingBatch references, bool self, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses, QueryTerms terms)
+        EmbeddingBatch queries, EmbeddingBatch references, bool self, Span<float> queryGradient, Span<float> referenceGradient, Span<float> losses,
+        QueryTerms terms)
     {
         using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.Unlike(queries, references);

@@ -53,7 +53,9 @@ public sealed record CircleLossOptions
     /// <summary>On, the similarity that a negative pair is drawn to; <c>-m</c> unless given.</summary>
     public double NegativeOptimum { get => negativeOptimum ?? -Margin; init => negativeOptimum = value; }
 
-    /// <summary>Dp, the similarity that a positive pair is compared with; unless given <c>1 - m</c>, or <c>m</c> with <see cref="PairWeighting.Constant"/>.</summary>
+    /// <summary>
+    /// Dp, the similarity that a positive pair is compared with; unless given <c>1 - m</c>, or <c>m</c> with <see cref="PairWeighting.Constant"/>.
+    /// </summary>
     public double PositiveMargin { get => positiveMargin ?? (Weighting == PairWeighting.Constant ? Margin : 1 - Margin); init => positiveMargin = value; }
 
     /// <summary>Dn, the similarity that a negative pair is compared with; unless given <c>m</c>, or 0 with <see cref="PairWeighting.Constant"/>.</summary>

@@ -5,7 +5,8 @@ namespace ManagedCircle;
 /// <summary>Matrices of cosine similarities and of inner products, and their backward pass.</summary>
 /// <remarks>
 /// <para>
-/// Any number of rows will do, 0 among them. A destination's rows may lie apart, by its stride; the last may end without its gap, and numbers between rows stay.
+/// Any number of rows will do, 0 among them. A destination's rows may lie apart, by its stride; the last may end without its gap, and numbers between rows
+/// stay.
 /// </para>
 /// <para>
 /// Each inner product is summed in single precision, in order, in chunks of 512: it is within <c>(min(D, 512) + D / 512 + 2) 2^-24</c> of the sum of the
@@ -51,7 +52,9 @@ public sealed class CosineSimilarity : IDisposable
     /// <param name="destination">Receives <c>&lt;x, r&gt; / (|x| |r|)</c>, shape [queryCount, referenceCount]; 0 where a row is zero. No overlap.</param>
     /// <param name="destinationStride">Numbers from one row of the destination to the next; 0 for referenceCount.</param>
     /// <exception cref="ArgumentException">A shape does not match, or spans overlap.</exception>
-    /// <remarks>Rows of a norm below 1e-12 are divided by 1e-12. Finite rows of any size have their cosine: their squares neither overflow nor vanish.</remarks>
+    /// <remarks>
+    /// Rows of a norm below 1e-12 are divided by 1e-12. Finite rows of any size have their cosine: their squares neither overflow nor vanish.
+    /// </remarks>
     public void Matrix(RowMatrix queries, RowMatrix references, Span<float> destination, int destinationStride = 0) =>
         Forward(queries, references, self: false, normalize: true, destination, destinationStride);
 

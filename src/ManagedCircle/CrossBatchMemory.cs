@@ -399,8 +399,8 @@ public sealed class CrossBatchMemory
         long length = fits ? count * (sizeof(long) + (long)dimension * sizeof(float)) : long.MaxValue;
         if (length > Array.MaxLength)
         {
-            throw new InvalidDataException(
-                Invariant($"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be."));
+            throw new InvalidDataException(Invariant(
+                $"The cross-batch memory's header says dimension {dimension}, capacity {capacity}, count {count}, next slot {next}, which cannot be."));
         }
 
         byte[] body = Read(stream, (int)length, "rows"), checksum = Read(stream, SHA256.HashSizeInBytes, "checksum");

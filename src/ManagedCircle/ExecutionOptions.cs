@@ -19,7 +19,8 @@ public sealed record ExecutionOptions
 
     /// <summary>
     /// Similarities are kept between the forward and the backward pass where the workspace with them stays within so many bytes; otherwise they are computed
-    /// again. They take about 2 N^2 bytes for a batch of N against itself. What the engine needs without them grows with the number of rows, and is not bounded.
+    /// again. They take about 2 N^2 bytes for a batch of N against itself. What the engine needs without them grows with the number of rows, and is not
+    /// bounded.
     /// </summary>
     public long MaxKeptSimilarityBytes { get; init; } = 64L << 20;
 

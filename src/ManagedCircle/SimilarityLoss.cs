@@ -12,10 +12,10 @@ namespace ManagedCircle;
 /// </para>
 /// <para>
 /// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
-/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite up to gamma 1e8. Memory grows with queryCount + referenceCount, and
-/// nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe: use one for each thread that calls. A second
-/// call while one runs is an <see cref="InvalidOperationException"/>. Results are the same bits for any number of threads and, where the hardware fuses
-/// multiply and add, any width of vectors.
+/// <c>ManagedCircle.Reference</c>; beyond 1e15 similarities count as that, so that logits stay finite up to gamma 1e8. Memory grows with queryCount +
+/// referenceCount, and nothing is allocated once the workspace has grown to the largest batch seen. An instance is not thread-safe: use one for each thread
+/// that calls. A second call while one runs is an <see cref="InvalidOperationException"/>. Results are the same bits for any number of threads and, where the
+/// hardware fuses multiply and add, any width of vectors.
 /// </para>
 /// </remarks>
 public sealed class SimilarityLoss : IDisposable

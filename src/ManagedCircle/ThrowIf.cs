@@ -131,7 +131,8 @@ internal static class ThrowIf
     }
 
     /// <summary>Throws if two batches have unlike dimensions.</summary>
-    public static void Unlike(EmbeddingBatch queries, EmbeddingBatch references) => Unlike(queries.Count, queries.Dimension, references.Count, references.Dimension);
+    public static void Unlike(EmbeddingBatch queries, EmbeddingBatch references) =>
+        Unlike(queries.Count, queries.Dimension, references.Count, references.Dimension);
 
     /// <summary>Throws if two matrices have rows of unlike dimensions.</summary>
     public static void Unlike(RowMatrix queries, RowMatrix references) => Unlike(queries.Count, queries.Dimension, references.Count, references.Dimension);
@@ -141,9 +142,8 @@ internal static class ThrowIf
     {
         if (gradient.Length < batch.Extent && !(mayBeEmpty && gradient.IsEmpty))
         {
-            throw Argument(
-                $"{name} has room for {gradient.Length} numbers: expected at least {batch.Extent} for {batch.Count} rows of dimension {batch.Dimension}, {batch.Stride} apart.",
-                name);
+            string rows = Invariant($"{batch.Count} rows of dimension {batch.Dimension}, {batch.Stride} apart");
+            throw Argument($"{name} has room for {gradient.Length} numbers: expected at least {batch.Extent} for {rows}.", name);
         }
     }
 
@@ -204,7 +204,8 @@ internal static class ThrowIf
     public static ArgumentException Overlapping(string first, string second) => Argument($"{first} and {second} overlap: expected memory of their own.", null);
 
     /// <summary>Throws if a destination has another length than the numbers it is for, or overlaps them without being the same.</summary>
-    public static void NotInPlace(ReadOnlySpan<float> source, ReadOnlySpan<float> destination, string name = "similarities", string meaning = "one per similarity")
+    public static void NotInPlace(
+        ReadOnlySpan<float> source, ReadOnlySpan<float> destination, string name = "similarities", string meaning = "one per similarity")
     {
         NotLength(destination.Length, source.Length, nameof(destination), meaning);
         if (source != destination)

@@ -33,7 +33,8 @@ public sealed class AllocationTests
         {
             loss.Forward(batch.Batch, losses);
             loss.ForwardBackward(batch.Batch, gradient, losses, new() { Weights = weights, Upstream = weights });
-            loss.ForwardBackward(batch.Batch, references.Batch, gradient, referenceGradient, losses, new() { Weights = weights, ExcludedReferences = excluded });
+            loss.ForwardBackward(
+                batch.Batch, references.Batch, gradient, referenceGradient, losses, new() { Weights = weights, ExcludedReferences = excluded });
         });
     }
 

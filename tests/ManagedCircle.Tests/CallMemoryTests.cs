@@ -50,12 +50,14 @@ public sealed class CallMemoryTests
         [
             new("losses", 2, Written: true), new("Weights", 6, Written: true), new("Logits", 6, Written: true),
             new("PositiveLogSumExp", 2, Written: true), new("NegativeLogSumExp", 2, Written: true),
-            new("PositiveCounts", 2, Written: true), new("NegativeCounts", 2, Written: true), new("HardestPositives", 2, Written: true), new("HardestNegatives", 2, Written: true),
+            new("PositiveCounts", 2, Written: true), new("NegativeCounts", 2, Written: true), new("HardestPositives", 2, Written: true),
+            new("HardestNegatives", 2, Written: true),
             new("the similarities", 6), new("the gradient", 6, Written: true),
             new("the weights", 2), new("the upstream gradient", 2), new("the excluded references", 2),
         ];
 
-        AssertEveryPair(ranges, Run, (first, second) => (first, second) == ("the similarities", "the gradient") ? "similarities and destination" : $"{first} and {second}");
+        AssertEveryPair(ranges, Run,
+            (first, second) => (first, second) == ("the similarities", "the gradient") ? "similarities and destination" : $"{first} and {second}");
 
         Memory<float>[] inPlace = [.. ranges.Select(range => new float[range.Length].AsMemory())];
         inPlace[10] = inPlace[9];
@@ -107,12 +109,15 @@ public sealed class CallMemoryTests
         using CosineSimilarity similarity = new();
         Range[] two =
         [
-            new("queryGradient", 8, Written: true), new("referenceGradient", 12, Written: true), new("queries", 8), new("references", 12), new("similarityGradient", 6),
+            new("queryGradient", 8, Written: true), new("referenceGradient", 12, Written: true), new("queries", 8), new("references", 12),
+            new("similarityGradient", 6),
         ];
         Range[] self = [new("gradient", 12, Written: true), new("rows", 12), new("similarityGradient", 9)];
 
-        AssertEveryPair(two, memory => similarity.MatrixBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
-        AssertEveryPair(two, memory => similarity.InnerProductsBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
+        AssertEveryPair(two,
+            memory => similarity.MatrixBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
+        AssertEveryPair(two,
+            memory => similarity.InnerProductsBackward(new(memory[2].Span, 4), new(memory[3].Span, 4), memory[4].Span, memory[0].Span, memory[1].Span));
         AssertEveryPair(self, memory => similarity.MatrixBackward(new(memory[1].Span, 4), memory[2].Span, memory[0].Span));
         AssertEveryPair(self, memory => similarity.InnerProductsBackward(new(memory[1].Span, 4), memory[2].Span, memory[0].Span));
     }

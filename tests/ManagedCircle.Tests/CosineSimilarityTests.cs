@@ -13,7 +13,8 @@ public sealed class CosineSimilarityTests
     /// <summary>Sizes around every vector, register tile, panel and tile, and the awkward ones.</summary>
     public static TheoryData<int, int, int> Shapes { get; } = new()
     {
-        { 0, 0, 1 }, { 0, 5, 3 }, { 5, 0, 3 }, { 1, 1, 1 }, { 1, 300, 127 }, { 300, 1, 3 }, { 2, 3, 1000 }, { 7, 9, 31 }, { 31, 33, 32 }, { 33, 31, 33 }, { 64, 64, 64 },
+        { 0, 0, 1 }, { 0, 5, 3 }, { 5, 0, 3 }, { 1, 1, 1 }, { 1, 300, 127 }, { 300, 1, 3 }, { 2, 3, 1000 }, { 7, 9, 31 }, { 31, 33, 32 }, { 33, 31, 33 },
+        { 64, 64, 64 },
         { 100, 65, 255 }, { 255, 257, 1 }, { 256, 256, 3 }, { 257, 255, 127 }, { 300, 513, 40 }, { 513, 40, 256 }, { 40, 40, 257 }, { 48, 17, 513 },
     };
 
@@ -108,7 +109,8 @@ public sealed class CosineSimilarityTests
         const int LastOffset = (2 * sizeof(float)) + 1;
         SimilarityProblem problem = new((queries, references, dimension), wholeNumbers: true);
         float[] right = self ? problem.Queries : problem.References;
-        float[] product = [.. ReferenceSimilarity.Forward(SimilarityProblem.InDouble(problem.Queries), SimilarityProblem.InDouble(right), dimension, normalize: false).Select(static value => (float)value)];
+        float[] product = [.. ReferenceSimilarity.Forward(
+            SimilarityProblem.InDouble(problem.Queries), SimilarityProblem.InDouble(right), dimension, normalize: false).Select(static value => (float)value)];
         byte[] memory = new byte[(queries * stride * sizeof(float)) + LastOffset], expected = new byte[memory.Length];
         foreach (TheoryDataRow<SimdWidth> width in Widths)
         {
@@ -176,7 +178,8 @@ public sealed class CosineSimilarityTests
     [InlineData(false)]
     public void Threads_and_widths_give_the_same_bits(bool normalize)
     {
-        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported, "Widths agree where the hardware fuses multiply and add.");
+        Assert.SkipUnless(System.Runtime.Intrinsics.X86.Fma.IsSupported || System.Runtime.Intrinsics.Arm.AdvSimd.IsSupported,
+            "Widths agree where the hardware fuses multiply and add.");
         SimilarityProblem problem = new((270, 520, 260), (0, 4, 1)), square = new((520, 520, 30), (2, 0, 0), seed: 1);
         float[][]? expected = null;
         foreach (TheoryDataRow<SimdWidth> width in Widths)
@@ -187,7 +190,8 @@ public sealed class CosineSimilarityTests
                 (float[] queryGradient, float[] referenceGradient) = problem.Backward(similarity, normalize);
                 float[][] actual =
                 [
-                    problem.Forward(similarity, normalize), square.ForwardOfQueries(similarity, normalize), queryGradient, referenceGradient, square.BackwardOfQueries(similarity, normalize),
+                    problem.Forward(similarity, normalize), square.ForwardOfQueries(similarity, normalize), queryGradient, referenceGradient,
+                    square.BackwardOfQueries(similarity, normalize),
                 ];
                 expected ??= actual;
                 Assert.Equal(expected, actual);
@@ -212,7 +216,8 @@ public sealed class CosineSimilarityTests
     public void Nothing_is_allocated_once_the_workspace_has_grown(int threads)
     {
         using CosineSimilarity similarity = On(SimdWidth.Auto, threads);
-        float[] rows = new SimilarityProblem((300, 0, 70)).Queries, square = new float[300 * 300], gradient = new float[rows.Length], otherGradient = new float[rows.Length];
+        float[] rows = new SimilarityProblem((300, 0, 70)).Queries, square = new float[300 * 300], gradient = new float[rows.Length],
+            otherGradient = new float[rows.Length];
         float[] others = [.. rows];
         Call();
         long memory = similarity.WorkspaceBytes;
@@ -269,7 +274,8 @@ public sealed class CosineSimilarityTests
 
         float diagonal = (float)(2e-30 / 1e-12), half = (float)Math.Sqrt(0.5);
         float[] expected = [1, 0, half, 0, diagonal * diagonal, diagonal * half, half, diagonal * half, 1];
-        Nearly.Equal(SimilarityProblem.InDouble(expected), SimilarityProblem.InDouble(cosines), cosine => Tolerances.CosineInFloat(2) * Math.Abs(cosine), "cosines");
+        Nearly.Equal(SimilarityProblem.InDouble(expected), SimilarityProblem.InDouble(cosines), cosine => Tolerances.CosineInFloat(2) * Math.Abs(cosine),
+            "cosines");
     }
 
     [Theory]
@@ -321,14 +327,16 @@ public sealed class CosineSimilarityTests
         AssertRefused("rows holds 3 numbers: expected whole rows of dimension 4, 4 apart", () => similarity.InnerProducts(new(rows, 4), new(small, 4), room));
         AssertRefused("rows holds 12 numbers: expected whole rows of dimension 4, 5 apart", () => similarity.Matrix(new(rows, 4, stride: 5), room));
         AssertRefused("references has dimension 3: expected 4, as queries has", () => similarity.Matrix(new(rows, 4), new(small, 3), room));
-        AssertRefused("references has dimension 3: expected 4, as queries has", () => similarity.InnerProductsBackward(new(rows, 4), new(small, 3), room, [], []));
+        AssertRefused("references has dimension 3: expected 4, as queries has",
+            () => similarity.InnerProductsBackward(new(rows, 4), new(small, 3), room, [], []));
         AssertRefused("stride is 3: expected at least the 4", () => similarity.Matrix(new(rows, 4, stride: 3), room));
         AssertRefused("destinationStride is 2: expected at least the 3", () => similarity.Matrix(new(rows, 4), room, destinationStride: 2));
         AssertRefused("destination holds 3 numbers: expected at least 9 for 3 rows of 3, 3 apart", () => similarity.Matrix(new(rows, 4), small));
         AssertRefused("destination holds 3 numbers: expected at least 12", () => similarity.UnitRows(new(rows, 4), small));
         AssertRefused("similarityGradient holds 3 numbers: expected at least 9", () => similarity.MatrixBackward(new(rows, 4), small, room));
         AssertRefused("queryGradient holds 3 numbers: expected at least 12", () => similarity.MatrixBackward(new(rows, 4), new([.. rows], 4), room, small, []));
-        AssertRefused("referenceGradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(new(rows, 4), new([.. rows], 4), room, [], small));
+        AssertRefused("referenceGradient holds 3 numbers: expected at least 12",
+            () => similarity.InnerProductsBackward(new(rows, 4), new([.. rows], 4), room, [], small));
         AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.InnerProductsBackward(new(rows, 4), room, small));
         AssertRefused("unitGradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(new(rows, 4), small, room));
         AssertRefused("gradient holds 3 numbers: expected at least 12", () => similarity.UnitRowsBackward(new(rows, 4), rows, small));

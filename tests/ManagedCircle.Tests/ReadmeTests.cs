@@ -76,7 +76,8 @@ public sealed partial class ReadmeTests : IDisposable
         string assembly = directory["Program.dll"];
         EmitResult emitted = program.Emit(assembly, cancellationToken: cancellation);
         Assert.DoesNotContain(emitted.Diagnostics, diagnostic => diagnostic.Severity >= DiagnosticSeverity.Warning);
-        foreach (Assembly library in (Assembly[])[typeof(CircleLoss).Assembly, typeof(ReferenceLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
+        foreach (Assembly library in
+            (Assembly[])[typeof(CircleLoss).Assembly, typeof(ReferenceLoss).Assembly, typeof(System.Numerics.Tensors.TensorPrimitives).Assembly])
         {
             File.Copy(library.Location, directory[Path.GetFileName(library.Location)], overwrite: true);
         }

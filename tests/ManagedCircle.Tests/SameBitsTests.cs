@@ -70,7 +70,8 @@ public sealed class SameBitsTests
 
         (float[] scatteredReferences, float[] togetherReferences) = (new float[scattered.Length], new float[scattered.Length]);
         loss.ForwardBackward(
-            new(batch.Rows, batch.Labels), new(references.Rows, references.Labels), scattered, scatteredReferences, losses, new() { Weights = weights, ExcludedReferences = excluded });
+            new(batch.Rows, batch.Labels), new(references.Rows, references.Labels), scattered, scatteredReferences, losses,
+                new() { Weights = weights, ExcludedReferences = excluded });
         int[] placed = [.. Values(excluded, order).Select(reference => reference < 0 ? -1 : Array.IndexOf(referenceOrder, reference))];
         loss.ForwardBackward(
             new(Rows(batch.Rows, order), Values(batch.Labels, order)), new(Rows(references.Rows, referenceOrder), Values(references.Labels, referenceOrder)),
@@ -79,7 +80,8 @@ public sealed class SameBitsTests
         Assert.Equal(Rows(scattered, order), together);
         Assert.Equal(Rows(scatteredReferences, referenceOrder), togetherReferences);
 
-        static int[] Together(long[] labels) => [.. labels.Select((label, row) => (label, row)).GroupBy(x => x.label).SelectMany(group => group).Select(x => x.row)];
+        static int[] Together(long[] labels) =>
+            [.. labels.Select((label, row) => (label, row)).GroupBy(x => x.label).SelectMany(group => group).Select(x => x.row)];
         static T[] Values<T>(T[] values, int[] order) => [.. order.Select(row => values[row])];
         static float[] Rows(float[] rows, int[] order) => [.. order.SelectMany(row => rows[(row * Dimension)..((row + 1) * Dimension)])];
     }

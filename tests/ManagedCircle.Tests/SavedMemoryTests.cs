@@ -47,9 +47,12 @@ public sealed class SavedMemoryTests : IDisposable
         DotnetProcess.Shell("mkfifo", directory["pipe"]);
         File.CreateSymbolicLink(directory["link"], "/dev/null");
 
-        Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<IOException>(() => memory.Save(directory["pipe"])).Message, StringComparison.Ordinal);
-        Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<IOException>(() => memory.Save(directory["link"])).Message, StringComparison.Ordinal);
-        Assert.EndsWith("is a directory: expected the name of a file.", Assert.Throws<IOException>(() => memory.Save(directory["directory"])).Message, StringComparison.Ordinal);
+        Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<IOException>(() => memory.Save(directory["pipe"])).Message,
+            StringComparison.Ordinal);
+        Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<IOException>(() => memory.Save(directory["link"])).Message,
+            StringComparison.Ordinal);
+        Assert.EndsWith("is a directory: expected the name of a file.", Assert.Throws<IOException>(() => memory.Save(directory["directory"])).Message,
+            StringComparison.Ordinal);
         Assert.Equal(["directory", "link", "pipe"], directory.Names);
     }
 

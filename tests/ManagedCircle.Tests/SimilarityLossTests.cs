@@ -202,14 +202,16 @@ public sealed class SimilarityLossTests
         AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(1, 2), new QueryTerms { Upstream = memory.AsSpan(0, 2) }).QueryCount);
         AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(1, 2), new QueryTerms { Weights = memory.AsSpan(0, 2) }).QueryCount);
         AssertRefused("overlap", () => loss.ForwardBackward(Pairs(), memory.AsSpan(0, 6), terms: new QueryTerms { Weights = memory.AsSpan(5, 2) }).QueryCount);
-        AssertRefused("overlap", () => loss.Forward(Pairs(), memory.AsSpan(0, 2), details: new SimilarityDetails { PositiveLogSumExp = memory.AsSpan(1, 2) }).QueryCount);
+        AssertRefused("overlap",
+            () => loss.Forward(Pairs(), memory.AsSpan(0, 2), details: new SimilarityDetails { PositiveLogSumExp = memory.AsSpan(1, 2) }).QueryCount);
         AssertRefused(
             "overlap",
             () => loss.Forward(Pairs(), details: new SimilarityDetails { Weights = memory.AsSpan(0, 6), NegativeLogSumExp = memory.AsSpan(5, 2) }).QueryCount);
         int[] counts = new int[3];
         AssertRefused(
             "overlap",
-            () => loss.Forward(Pairs(), details: new SimilarityDetails { PositiveCounts = counts.AsSpan(0, 2), HardestNegatives = counts.AsSpan(1, 2) }).QueryCount);
+            () => loss.Forward(Pairs(), details: new SimilarityDetails { PositiveCounts = counts.AsSpan(0, 2), HardestNegatives = counts.AsSpan(1, 2) })
+                .QueryCount);
 
         SimilarityBatch Pairs() => new(new float[6], mask, 2);
     }

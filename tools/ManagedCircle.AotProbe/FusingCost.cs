@@ -45,12 +45,14 @@ internal static class FusingCost
     private readonly struct Estimate : IMultiplyAdd
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<float> Of(Vector128<float> left, Vector128<float> right, Vector128<float> addend) => Vector128.MultiplyAddEstimate(left, right, addend);
+        public static Vector128<float> Of(Vector128<float> left, Vector128<float> right, Vector128<float> addend) =>
+            Vector128.MultiplyAddEstimate(left, right, addend);
     }
 
     private readonly struct Fused : IMultiplyAdd
     {
         [MethodImpl(MethodImplOptions.AggressiveInlining)]
-        public static Vector128<float> Of(Vector128<float> left, Vector128<float> right, Vector128<float> addend) => Vector128.FusedMultiplyAdd(left, right, addend);
+        public static Vector128<float> Of(Vector128<float> left, Vector128<float> right, Vector128<float> addend) =>
+            Vector128.FusedMultiplyAdd(left, right, addend);
     }
 }

@@ -9,7 +9,8 @@ internal static class Terminal
 {
     private const int WidthOfFiles = 200;
 
-    private static readonly JsonSerializerOptions Json = new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
+    private static readonly JsonSerializerOptions Json =
+        new(JsonSerializerDefaults.Web) { NumberHandling = JsonNumberHandling.AllowNamedFloatingPointLiterals };
 
     /// <summary>Writes one line of JSON; a number that JSON cannot hold is the string "NaN", "Infinity" or "-Infinity".</summary>
     public static void WriteJson<T>(TextWriter output, T value) => output.WriteLine(JsonSerializer.Serialize(value, Json));
@@ -17,7 +18,9 @@ internal static class Terminal
     /// <summary>Writes a table.</summary>
     public static void WriteTable(TextWriter output, Table table) => On(output).Write(table);
 
-    /// <summary>Does some work under a progress bar, as <see cref="ShowProgress(TextWriter, string, int, Action{Action})"/> does, and returns its result.</summary>
+    /// <summary>
+    /// Does some work under a progress bar, as <see cref="ShowProgress(TextWriter, string, int, Action{Action})"/> does, and returns its result.
+    /// </summary>
     public static T ShowProgress<T>(TextWriter error, string title, int parts, Func<Action, T> work)
     {
         T? result = default;

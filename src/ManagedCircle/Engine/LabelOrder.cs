@@ -17,7 +17,9 @@ internal static unsafe class LabelOrder
     // At most half of it is taken.
     private static int TableSize(int count, int mostLabels) => checked((int)BitOperations.RoundUpToPowerOf2((2 * (uint)Math.Min(count, mostLabels)) + 2));
 
-    /// <summary>Orders codes, and the rows they are of. Returns the rows in order; or <paramref name="rows"/> if no label's rows lie apart, or there are more labels.</summary>
+    /// <summary>
+    /// Orders codes, and the rows they are of. Returns the rows in order; or <paramref name="rows"/> if no label's rows lie apart, or there are more labels.
+    /// </summary>
     /// <param name="codes">A label's code for each row, shape [count]; ordered in place.</param>
     /// <param name="rows">The rows, shape [count], or null for all in their order.</param>
     /// <param name="count">How many.</param>

@@ -9,7 +9,8 @@ namespace ManagedCircle.Engine;
 internal static unsafe class TileMatrices
 {
     /// <summary>tile[rows, columns] = U[rows, dimension] V[columns, dimension]^T, columns up to whole packs.</summary>
-    public static void Similarities<TSimd>(in PackedRows queries, int firstRow, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* tile)
+    public static void Similarities<TSimd>(
+        in PackedRows queries, int firstRow, int rows, in PackedRows references, int firstColumn, int columns, bool triangle, float* tile)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int depth = 0; depth < queries.Dimension; depth += Layout.Depth)
@@ -18,15 +19,20 @@ internal static unsafe class TileMatrices
             int length = Math.Min(Layout.Depth, queries.Dimension - depth);
             for (int column = 0; column < columns; column += Layout.Pack)
             {
-                float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack), next = column + Layout.Pack < columns ? right + references.PanelSize : null;
+                float* right = references.Panel(firstColumn + column) + (depth * Layout.Pack),
+                    next = column + Layout.Pack < columns ? right + references.PanelSize : null;
                 int above = triangle ? Math.Min(rows, column + Layout.Pack) : rows;
-                TileProduct.MultiplyAdd<TSimd, Slices, Cached>(new(left, queries.SliceStride), right, length, new(tile + column, Layout.TileStride, add: depth > 0), above, next);
+                TileProduct.MultiplyAdd<TSimd, Slices, Cached>(
+                    new(left, queries.SliceStride), right, length, new(tile + column, Layout.TileStride, add: depth > 0), above, next);
             }
         }
     }
 
     /// <summary>tile[rows, rows] = H + H^T, where H has numbers above the diagonal, and zeros on it and as far below as whole sums reach.</summary>
-    /// <remarks>A block of a batch against itself has the dL/ds of a pair once, and needs it for either row. Two products, of H and of H^T, without the zeros would do half a register tile's work too much in each strip of rows.</remarks>
+    /// <remarks>
+    /// A block of a batch against itself has the dL/ds of a pair once, and needs it for either row. Two products, of H and of H^T, without the zeros would do
+    /// half a register tile's work too much in each strip of rows.
+    /// </remarks>
     [SkipLocalsInit]
     public static void Mirror<TSimd>(float* tile, int rows)
         where TSimd : unmanaged, ISimd<TSimd>
@@ -39,18 +45,21 @@ internal static unsafe class TileMatrices
             float* diagonal = tile + (row * (Layout.TileStride + 1));
             TileCopy.Rows(diagonal, Layout.TileStride, height, height, copy, Block);
             Transposition.Transpose<TSimd, Added>(copy, Block, height, height, diagonal, Layout.TileStride);
-            Transposition.Transpose<TSimd, Cached>(diagonal + height, Layout.TileStride, height, rows - row - height, diagonal + (height * Layout.TileStride), Layout.TileStride);
+            Transposition.Transpose<TSimd, Cached>(
+                diagonal + height, Layout.TileStride, height, rows - row - height, diagonal + (height * Layout.TileStride), Layout.TileStride);
         }
     }
 
     /// <summary>gradient[rows, dimension] (+)= H[rows, columns] V[columns, dimension].</summary>
-    public static void AddToRows<TSimd>(float* tile, int rows, in PackedRows references, int firstColumn, int columns, float* gradient, nint sliceStride, bool add)
+    public static void AddToRows<TSimd>(
+        float* tile, int rows, in PackedRows references, int firstColumn, int columns, float* gradient, nint sliceStride, bool add)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int slice = 0; slice * Layout.Pack < references.Dimension; slice++, gradient += sliceStride)
         {
             float* next = (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null;
-            TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(new(tile, Layout.Pack), references.Slice(slice, firstColumn), columns, new(gradient, Layout.Pack, add), rows, next);
+            TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(
+                new(tile, Layout.Pack), references.Slice(slice, firstColumn), columns, new(gradient, Layout.Pack, add), rows, next);
         }
     }
 
@@ -62,7 +71,8 @@ internal static unsafe class TileMatrices
         {
             float* next = (slice + 1) * Layout.Pack < queries.Dimension ? queries.Slice(slice + 1, firstRow) : null;
             LeftOperand<TileColumns> transposed = new(tile, Layout.Pack * Layout.TileStride);
-            TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(transposed, queries.Slice(slice, firstRow), rows, new(gradient, Layout.Pack, add), columns, next);
+            TileProduct.MultiplyAdd<TSimd, TileColumns, Cached>(
+                transposed, queries.Slice(slice, firstRow), rows, new(gradient, Layout.Pack, add), columns, next);
         }
     }
 }

@@ -75,7 +75,8 @@ public sealed class GoldenFuzzTests : IDisposable
         {
             byte[] manifest = Damage(new Random(seed), original, original);
             File.WriteAllBytes(path, manifest);
-            File.WriteAllText(Path.Combine(directory["set"], GoldenManifest.HashName), $"{GoldenManifest.Hash(manifest)}  {GoldenManifest.FileName}\n", Encoding.Latin1);
+            File.WriteAllText(Path.Combine(directory["set"], GoldenManifest.HashName), $"{GoldenManifest.Hash(manifest)}  {GoldenManifest.FileName}\n",
+                Encoding.Latin1);
             rejected += Rejects(seed, manifest.Length, () =>
             {
                 GoldenSet set = GoldenSet.Open(directory["set"]);

@@ -53,5 +53,6 @@ internal sealed record GoldenVectors(ManifestCase Item, GoldenProblem Problem, D
 {
     /// <summary>What verify makes of answers to it.</summary>
     public IEnumerable<AnswerCheck> Check(Dictionary<string, double[]> answers, NumberFormat precision) => Answers.Select(right =>
-        AnswerCheck.Of(Problem.Name, right.Key, right.Value, answers[right.Key], Item.Outputs[right.Key].Shape, Item.Outputs[right.Key].Tolerance!.Of(precision)));
+        AnswerCheck.Of(Problem.Name, right.Key, right.Value, answers[right.Key], Item.Outputs[right.Key].Shape,
+            Item.Outputs[right.Key].Tolerance!.Of(precision)));
 }

@@ -26,7 +26,8 @@ public sealed class InterruptionTests : IDisposable
     public void Files_of_a_loss_do_not_stay(string signal, int exitCode) => ExpectNothing(
         signal,
         exitCode,
-        $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --repeat 1000000 --gradient-out {directory["dX.npy"]} --similarities-out {directory["S.npy"]}");
+        $"loss --embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --repeat 1000000 "
+        + $"--gradient-out {directory["dX.npy"]} --similarities-out {directory["S.npy"]}");
 
     [Theory]
     [InlineData("INT", 130)]

@@ -45,15 +45,18 @@ public sealed class LossCommandAnswerTests : IDisposable
     [Fact]
     public void Float64_is_the_reference_on_a_batch()
     {
-        ReferenceResult expected = ReferenceLoss.SelfBatch(CircleLossOptions.Keras, Widen(queries), queryLabels, new ReferenceTerms { Weights = Widen(weights) });
+        ReferenceResult expected =
+            ReferenceLoss.SelfBatch(CircleLossOptions.Keras, Widen(queries), queryLabels, new ReferenceTerms { Weights = Widen(weights) });
 
         JsonElement report = Run(
-            $"{Self} --preset keras --precision float64 --weights {directory["w.npy"]} --gradient-out {directory["dX.npy"]} --losses-out {directory["L.npy"]} --threads 3 --isa vector128");
+            $"{Self} --preset keras --precision float64 --weights {directory["w.npy"]} "
+            + $"--gradient-out {directory["dX.npy"]} --losses-out {directory["L.npy"]} --threads 3 --isa vector128");
 
         Assert.Equal(expected.Loss, report.GetProperty("loss").GetDouble());
         Assert.Equal(expected.QueryGradient, Read<double>("dX.npy", Queries, Dimension));
         Assert.Equal(expected.Losses, NpyReader.ReadColumn<double>(directory["L.npy"]));
-        Assert.Equal(("float64", "scalar", 1), (report.GetProperty("precision").GetString(), report.GetProperty("isa").GetString(), report.GetProperty("threads").GetInt32()));
+        Assert.Equal(("float64", "scalar", 1),
+            (report.GetProperty("precision").GetString(), report.GetProperty("isa").GetString(), report.GetProperty("threads").GetInt32()));
         Assert.True(report.GetProperty("workspaceBytes").GetInt64() >= Queries * Queries * sizeof(double));
     }
 
@@ -63,7 +66,8 @@ public sealed class LossCommandAnswerTests : IDisposable
         ReferenceResult expected = ReferenceLoss.AgainstReferences(CircleLossOptions.Paper, Widen(queries), queryLabels, Widen(references), referenceLabels);
 
         JsonElement report = Run(
-            $"{WithReferences} --precision float64 --gradient-out {directory["dX.npy"]} --reference-gradient-out {directory["dR.npy"]} --similarities-out {directory["S.npy"]}");
+            $"{WithReferences} --precision float64 --gradient-out {directory["dX.npy"]} "
+            + $"--reference-gradient-out {directory["dR.npy"]} --similarities-out {directory["S.npy"]}");
 
         Assert.Equal(expected.Loss, report.GetProperty("loss").GetDouble());
         Assert.Equal(expected.QueryGradient, Read<double>("dX.npy", Queries, Dimension));
@@ -162,7 +166,8 @@ public sealed class LossCommandAnswerTests : IDisposable
         File.WriteAllBytes(directory["y0.npy"], NpyBytes.Labels());
 
         JsonElement report = Run(
-            $"loss --embeddings {directory["X0.npy"]} --labels {directory["y0.npy"]} --json --precision {precision} --gradient-out {directory["dX.npy"]} --similarities-out {directory["S.npy"]}");
+            $"loss --embeddings {directory["X0.npy"]} --labels {directory["y0.npy"]} --json --precision {precision} "
+            + $"--gradient-out {directory["dX.npy"]} --similarities-out {directory["S.npy"]}");
 
         Assert.Equal((0, 0, 4), (report.GetProperty("loss").GetDouble(), report.GetProperty("queries").GetInt32(), report.GetProperty("dimension").GetInt32()));
         Assert.Equal(0, NpyReader.ReadMatrix<double>(directory["dX.npy"]).Rows);
@@ -176,7 +181,8 @@ public sealed class LossCommandAnswerTests : IDisposable
         LossResult expected = loss.ForwardBackward(new EmbeddingBatch(queries, queryLabels), gradient, losses, new QueryTerms { Weights = weights });
 
         JsonElement report = Run(
-            $"{Self} --preset keras --weights {directory["w.npy"]} --gradient-out {directory["dX.npy"]} --losses-out {directory["L.npy"]} --threads 2 --repeat 3");
+            $"{Self} --preset keras --weights {directory["w.npy"]} "
+            + $"--gradient-out {directory["dX.npy"]} --losses-out {directory["L.npy"]} --threads 2 --repeat 3");
 
         Assert.Equal(expected.Loss, report.GetProperty("loss").GetDouble());
         Assert.Equal(gradient, Read<float>("dX.npy", Queries, Dimension));
@@ -190,7 +196,8 @@ public sealed class LossCommandAnswerTests : IDisposable
     {
         using CircleLoss loss = new(CircleLossOptions.Paper);
         float[] gradient = new float[queries.Length], referenceGradient = new float[references.Length];
-        LossResult expected = loss.ForwardBackward(new EmbeddingBatch(queries, queryLabels), new EmbeddingBatch(references, referenceLabels), gradient, referenceGradient);
+        LossResult expected =
+            loss.ForwardBackward(new EmbeddingBatch(queries, queryLabels), new EmbeddingBatch(references, referenceLabels), gradient, referenceGradient);
 
         JsonElement report = Run($"{WithReferences} --gradient-out {directory["dX.npy"]} --reference-gradient-out {directory["dR.npy"]}");
 
@@ -249,7 +256,8 @@ public sealed class LossCommandAnswerTests : IDisposable
     {
         byte[] file = File.ReadAllBytes(directory[name]);
         string type = typeof(T) == typeof(float) ? "<f4" : "<f8";
-        Assert.StartsWith($"{{'descr': '{type}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}", System.Text.Encoding.Latin1.GetString(file[10..128]), StringComparison.Ordinal);
+        Assert.StartsWith($"{{'descr': '{type}', 'fortran_order': False, 'shape': ({rows}, {columns}), }}",
+            System.Text.Encoding.Latin1.GetString(file[10..128]), StringComparison.Ordinal);
         return MemoryMarshal.Cast<byte, T>(file.AsSpan(128)).ToArray();
     }
 

@@ -34,7 +34,8 @@ public sealed class LossCommandTests : IDisposable
         ["--preset paper-global"] = CircleLossOptions.PaperGlobal,
         ["--preset class-level"] = CircleLossOptions.ClassLevel,
         ["--preset Keras"] = CircleLossOptions.Keras,
-        ["--preset PYTORCH-METRIC-LEARNING --normalize False --clamp Both"] = CircleLossOptions.PyTorchMetricLearning with { Normalize = false, Clamp = SimilarityClamp.MinusOneToOne },
+        ["--preset PYTORCH-METRIC-LEARNING --normalize False --clamp Both"] =
+            CircleLossOptions.PyTorchMetricLearning with { Normalize = false, Clamp = SimilarityClamp.MinusOneToOne },
         ["--gamma 256"] = new() { Gamma = 256 },
         ["--gamma 1e3"] = new() { Gamma = 1000 },
         ["--margin 0.25"] = new() { Margin = 0.25 },
@@ -116,7 +117,8 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("loss --embeddings X.npy --labels y.npy --margin wide", "--margin is 'wide': expected a finite number.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --clamp one", "--clamp is 'one': expected none|max1|both.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --preset kera", "--preset is 'kera': expected paper|keras|")]
-    [InlineData("loss --embeddings - --labels y.npy --references X.npy --reference-labels -", "- is named for two inputs, but can be read once: expected a file for one of them.")]
+    [InlineData("loss --embeddings - --labels y.npy --references X.npy --reference-labels -",
+        "- is named for two inputs, but can be read once: expected a file for one of them.")]
     [InlineData("loss --embeddings - --labels -", "- is named for two inputs")]
     [InlineData("train --embeddings - --labels -", "- is named for two inputs")]
     [InlineData("loss --embeddings X.npy --labels y.npy --seed 0", "'--seed'")]
@@ -133,7 +135,8 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1e39", "Gamma is 1E+39: expected a number above 0 that a float holds")]
     [InlineData("loss --embeddings X.npy --labels y.npy --gamma 1e39 --precision float64", "Gamma is 1E+39: expected a number above 0 that a float holds")]
     [InlineData("loss --embeddings X.npy --labels y.npy --max-workspace-mb 1.5", "--max-workspace-mb is '1.5': expected a whole number from 0 to 2147483647.")]
-    [InlineData("loss --embeddings X.npy --labels y.npy --ignore-label 9223372036854775808", "--ignore-label is '9223372036854775808': expected a whole number from -9223372036854775808 to 9223372036854775807.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --ignore-label 9223372036854775808",
+        "--ignore-label is '9223372036854775808': expected a whole number from -9223372036854775808 to 9223372036854775807.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --references R.npy", "--references and --reference-labels belong together.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --reference-labels r.npy", "--references and --reference-labels belong together.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --reference-gradient-out dR.npy", "--reference-gradient-out needs --references.")]
@@ -209,7 +212,8 @@ public sealed class LossCommandTests : IDisposable
         Expect("missing.npy", "no such file", $"--embeddings {directory["missing.npy"]} --labels {directory["y.npy"]}");
         Expect("nan.npy", $"row 2, column 1 holds NaN: expected a finite {precision}", $"--embeddings {directory["nan.npy"]} --labels {directory["y.npy"]}");
         Expect("one.npy", $"1 labels: expected 3, one per row of {directory["X.npy"]}", $"--embeddings {directory["X.npy"]} --labels {directory["one.npy"]}");
-        Expect("w.npy", $"2 weights: expected 3, one per row of {directory["X.npy"]}", $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --weights {directory["w.npy"]}");
+        Expect("w.npy", $"2 weights: expected 3, one per row of {directory["X.npy"]}",
+            $"--embeddings {directory["X.npy"]} --labels {directory["y.npy"]} --weights {directory["w.npy"]}");
         Expect(
             "wide.npy",
             $"rows of dimension 3: expected 2, as in {directory["X.npy"]}",
@@ -258,7 +262,8 @@ public sealed class LossCommandTests : IDisposable
         CommandRun run = CommandRun.Of(
             $"{Batch} --references {directory["R.npy"]} --reference-labels {directory["r.npy"]} --weights {directory["w.npy"]} {option} {directory[name]}");
 
-        Assert.Equal((2, $"mcircle: {directory[name]} is an input: expected another file to write. See: mcircle loss --help{Environment.NewLine}"), (run.ExitCode, run.Error));
+        Assert.Equal((2, $"mcircle: {directory[name]} is an input: expected another file to write. See: mcircle loss --help{Environment.NewLine}"),
+            (run.ExitCode, run.Error));
         Assert.Equal(before, File.ReadAllBytes(directory[name]));
         Assert.Equal(["R.npy", "X.npy", "r.npy", "w.npy", "y.npy"], directory.Names);
     }
@@ -274,7 +279,8 @@ public sealed class LossCommandTests : IDisposable
         CommandRun run = CommandRun.Of($"{Batch} --similarities-out {directory["S.npy"]}");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.StartsWith($"mcircle: {directory["S.npy"]}: cannot be written: no room: 4000 GB (4000000000128 bytes) to write, and ", run.Error, StringComparison.Ordinal);
+        Assert.StartsWith($"mcircle: {directory["S.npy"]}: cannot be written: no room: 4000 GB (4000000000128 bytes) to write, and ", run.Error,
+            StringComparison.Ordinal);
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 

@@ -53,7 +53,8 @@ public sealed class NpyReaderTests : IDisposable
     public void Rows_weights_and_labels_are_read_in_every_type_and_byte_order(string type)
     {
         double[] values = type == "|b1" ? [0, 1, 1, 0] : type[1] == 'u' ? [0, 1, 200, 3] : [0, -1, 100, -128];
-        byte[] rows = NpyBytes.Numbers(type, "(2, 2)", values), column = NpyBytes.Numbers(type, "(4, 1)", values), flat = NpyBytes.Numbers(type, "(4,)", values);
+        byte[] rows = NpyBytes.Numbers(type, "(2, 2)", values), column = NpyBytes.Numbers(type, "(4, 1)", values),
+            flat = NpyBytes.Numbers(type, "(4,)", values);
         byte[] transposed = NpyBytes.Numbers(type, "(2, 2)", [values[0], values[2], values[1], values[3]], fortranOrder: "True");
 
         Assert.Equal(values, NpyReader.ReadMatrix<double>(Save(rows)).Values);
@@ -114,7 +115,8 @@ public sealed class NpyReaderTests : IDisposable
 
         string message = Assert.Throws<BadInputException>(() => NpyReader.ReadMatrix<float>(path)).Message;
 
-        Assert.StartsWith($"{path}: a header that cannot be read, {{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}: expected", message, StringComparison.Ordinal);
+        Assert.StartsWith($"{path}: a header that cannot be read, {{'descr': '<f4', 'fortran_order': False, 'shape': {shape}, }}: expected", message,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -131,7 +133,8 @@ public sealed class NpyReaderTests : IDisposable
         Assert.Equal([16777217.0], NpyReader.ReadColumn<double>(Save(NpyBytes.Numbers("<i4", "(1,)", [16777217]))));
         Assert.Equal(
             [9223373136366403584f, 18446744073709551616f],
-            NpyReader.ReadColumn<float>(Save(NpyBytes.Build("'<u8'", "(2,)", [.. BitConverter.GetBytes((1UL << 63) + (1UL << 39) + 1), .. BitConverter.GetBytes(ulong.MaxValue)]))));
+            NpyReader.ReadColumn<float>(
+                Save(NpyBytes.Build("'<u8'", "(2,)", [.. BitConverter.GetBytes((1UL << 63) + (1UL << 39) + 1), .. BitConverter.GetBytes(ulong.MaxValue)]))));
     }
 
     [Theory]
@@ -188,34 +191,44 @@ public sealed class NpyReaderTests : IDisposable
     private static readonly Dictionary<string, (byte[] File, string Reason)> Broken = new()
     {
         ["an empty file"] = ([], "truncated: the file ends within its header"),
-        ["a header with a key of its own"] = (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'more': 1}", new byte[4]), "a header that cannot be read"),
-        ["a header of unlike quotes"] = (NpyBytes.WithDictionary("{'descr\": '<f4', 'fortran_order': False, 'shape': (1, 1)}", new byte[4]), "a header that cannot be read"),
-        ["a long header"] = (NpyBytes.WithDictionary($"{{'descr': {new string('x', 300)}", []), $"a header that cannot be read, {{'descr': {new string('x', 110)}...: expected"),
+        ["a header with a key of its own"] =
+            (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'more': 1}", new byte[4]), "a header that cannot be read"),
+        ["a header of unlike quotes"] =
+            (NpyBytes.WithDictionary("{'descr\": '<f4', 'fortran_order': False, 'shape': (1, 1)}", new byte[4]), "a header that cannot be read"),
+        ["a long header"] = (
+            NpyBytes.WithDictionary($"{{'descr': {new string('x', 300)}", []), $"a header that cannot be read, {{'descr': {new string('x', 110)}...: expected"),
         ["another format"] = ([.. "PK\x03\x04 and so on"u8], "no .npy file: expected it to begin with \\x93NUMPY; this is an archive"),
         ["a short text"] = ([.. "0\n1\n"u8], "no .npy file: expected it to begin with \\x93NUMPY"),
         ["a file cut in its magic string"] = (NpyBytes.Floats("(1, 1)", 1)[..5], "truncated: the file ends within its header"),
         ["a file cut in its header's length"] = (NpyBytes.Floats("(1, 1)", 1)[..9], "truncated: the file ends within its header"),
         ["a file cut in its header"] = (NpyBytes.Floats("(1, 1)", 1)[..40], "truncated: the file ends within its header"),
         ["a file cut in its numbers"] = (NpyBytes.Floats("(2, 2)", 1, 2, 3, 4)[..^3], "truncated: 13 bytes of numbers, expected 16 for shape (2, 2) of <f4"),
-        ["a file with more than its numbers"] = ([.. NpyBytes.Floats("(1, 1)", 1), 0], "longer than its header says: 5 bytes of numbers, expected 4 for shape (1, 1) of <f4"),
+        ["a file with more than its numbers"] =
+            ([.. NpyBytes.Floats("(1, 1)", 1), 0], "longer than its header says: 5 bytes of numbers, expected 4 for shape (1, 1) of <f4"),
         ["version 4"] = ([0x93, .. "NUMPY"u8, 4, 0, 0, 0], ".npy version 4.0: expected 1.0, 2.0 or 3.0"),
         ["version 1.1"] = ([0x93, .. "NUMPY"u8, 1, 1, 0, 0], ".npy version 1.1: expected 1.0, 2.0 or 3.0"),
         ["a header of 4 GB"] = ([0x93, .. "NUMPY"u8, 2, 0, 255, 255, 255, 255], "a header of 4294967295 bytes: expected at most 65536"),
         ["a header that is no dictionary"] = (NpyBytes.WithDictionary("hello", []), "a header that cannot be read"),
         ["a header without a shape"] = (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, }", []), "a header that cannot be read"),
-        ["a header with two shapes"] = (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'shape': (1, 1), }", new byte[4]), "a header that cannot be read"),
-        ["a header with more after it"] = (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), } x", new byte[4]), "a header that cannot be read"),
+        ["a header with two shapes"] = (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'shape': (1, 1), }", new byte[4]),
+            "a header that cannot be read"),
+        ["a header with more after it"] =
+            (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), } x", new byte[4]), "a header that cannot be read"),
         ["an order that is neither"] = (NpyBytes.Build("'<f4'", "(1, 1)", new byte[4], "Maybe"), "a header that cannot be read"),
         ["a negative axis"] = (NpyBytes.Floats("(-1, 2)"), "a header that cannot be read"),
         ["Python objects"] = (NpyBytes.Build("'|O'", "(1, 1)", new byte[8]), "object type |O: expected integers, bools, or floats of 16, 32 or 64 bits"),
-        ["records"] = (NpyBytes.Build("[('a', '<f4'), ('b', '<f4')]", "(1, 1)", new byte[8]), "structured type [('a', '<f4'), ('b', '<f4')]: expected integers, bools, or floats of 16, 32 or 64 bits"),
+        ["records"] = (NpyBytes.Build("[('a', '<f4'), ('b', '<f4')]", "(1, 1)", new byte[8]),
+            "structured type [('a', '<f4'), ('b', '<f4')]: expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["text"] = (NpyBytes.Build("'<U1'", "(1, 1)", new byte[4]), "text type <U1: expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["dates"] = (NpyBytes.Build("'<M8[ns]'", "(1, 1)", new byte[8]), "time type <M8[ns]: expected integers, bools, or floats of 16, 32 or 64 bits"),
-        ["a bfloat16"] = (NpyBytes.Build("'<V2'", "(1, 1)", new byte[2]), "raw (which a bfloat16 is stored as) type <V2: expected integers, bools, or floats of 16, 32 or 64 bits"),
+        ["a bfloat16"] = (NpyBytes.Build("'<V2'", "(1, 1)", new byte[2]),
+            "raw (which a bfloat16 is stored as) type <V2: expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["80-bit floats"] = (NpyBytes.Build("'<f16'", "(1, 1)", new byte[16]), "type <f16: expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["two orders"] = (NpyBytes.Build("'<<f4'", "(1, 1)", new byte[4]), "type <<f4: expected integers, bools, or floats of 16, 32 or 64 bits"),
-        ["a type of many letters"] = (NpyBytes.Build($"'{new string('x', 1000)}'", "(1, 1)", new byte[4]), "type xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: expected integers, bools, or floats of 16, 32 or 64 bits"),
-        ["records in one column"] = (NpyBytes.Build("[('a', '<f4'), ('b', '<f4')]", "(6,)", new byte[48]), "structured type [('a', '<f4'), ('b', '<f4')]: expected integers"),
+        ["a type of many letters"] = (NpyBytes.Build($"'{new string('x', 1000)}'", "(1, 1)", new byte[4]),
+            "type xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx...: expected integers, bools, or floats of 16, 32 or 64 bits"),
+        ["records in one column"] =
+            (NpyBytes.Build("[('a', '<f4'), ('b', '<f4')]", "(6,)", new byte[48]), "structured type [('a', '<f4'), ('b', '<f4')]: expected integers"),
         ["complex numbers"] = (NpyBytes.Build("'<c8'", "(1, 1)", new byte[8]), "complex type <c8: expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["no type"] = (NpyBytes.Build("''", "(1, 1)", new byte[4]), "type : expected integers, bools, or floats of 16, 32 or 64 bits"),
         ["a scalar"] = (NpyBytes.Floats("()", 1), "shape (): expected (rows, dimension) with a dimension of at least 1"),
@@ -231,7 +244,8 @@ public sealed class NpyReaderTests : IDisposable
             "truncated: 8 bytes of numbers, expected 36893488113059364872 for shape (2147483647, 2147483647) of <f8"),
         ["NaN"] = (NpyBytes.Floats("(2, 2)", 1, 2, 3, float.NaN), "row 1, column 1 holds NaN: expected a finite float32"),
         ["infinity"] = (NpyBytes.Floats("(2, 2)", 1, 2, float.NegativeInfinity, 4), "row 1, column 0 holds -Infinity: expected a finite float32"),
-        ["a double that no float holds"] = (NpyBytes.Build("'<f8'", "(1, 1)", BitConverter.GetBytes(1e39)), "row 0 holds 1E+39: expected a number that float32 holds, at most 3.4028235E+38 in size"),
+        ["a double that no float holds"] = (NpyBytes.Build("'<f8'", "(1, 1)", BitConverter.GetBytes(1e39)),
+            "row 0 holds 1E+39: expected a number that float32 holds, at most 3.4028235E+38 in size"),
         ["NaN in Fortran order"] = (
             NpyBytes.Build("'<f4'", "(2, 2)", [.. new[] { 1, float.NaN, 3, 4 }.SelectMany(BitConverter.GetBytes)], "True"),
             "row 1, column 0 holds NaN: expected a finite float32"),
@@ -255,7 +269,8 @@ public sealed class NpyReaderTests : IDisposable
         Expect("object type |O: expected integers, bools, or floats of 16, 32 or 64 bits", NpyBytes.Build("'|O'", "(1,)", new byte[8]));
         Expect("shape (1, 2): expected (rows,) or (rows, 1)", NpyBytes.Build("'<i4'", "(1, 2)", new byte[8]));
         Expect("shape (): expected (rows,) or (rows, 1)", NpyBytes.Build("'<i4'", "()", new byte[4]));
-        Expect("row 1 holds 18446744073709551615: expected a label from -9223372036854775808 to 9223372036854775807", NpyBytes.Build("'<u8'", "(2,)", [.. new byte[8], .. BitConverter.GetBytes(-1L)]));
+        Expect("row 1 holds 18446744073709551615: expected a label from -9223372036854775808 to 9223372036854775807",
+            NpyBytes.Build("'<u8'", "(2,)", [.. new byte[8], .. BitConverter.GetBytes(-1L)]));
 
         void Expect(string reason, byte[] file)
         {
@@ -270,7 +285,8 @@ public sealed class NpyReaderTests : IDisposable
         string missing = directory["missing.npy"];
 
         Assert.Equal($"{missing}: no such file", Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(missing)).Message);
-        Assert.Equal($"{directory[""]}: a directory: expected a .npy file", Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(directory[""])).Message);
+        Assert.Equal($"{directory[""]}: a directory: expected a .npy file",
+            Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(directory[""])).Message);
         Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(""));
     }
 
@@ -336,7 +352,8 @@ public sealed class NpyReaderTests : IDisposable
             Assert.Throws<BadInputException>(() => NpyReader.ReadNumbers(new UnseekableStream([.. file, 0]), "pipe")).Message);
         Assert.Equal(
             $"pipe: truncated: {12 * rows} bytes of numbers, expected {12 * rows + 12} for shape ({rows + 1}, 3) of <f4",
-            Assert.Throws<BadInputException>(() => NpyReader.ReadNumbers(new UnseekableStream(NpyBytes.Numbers("<f4", $"({rows + 1}, 3)", values)), "pipe")).Message);
+            Assert.Throws<BadInputException>(() => NpyReader.ReadNumbers(new UnseekableStream(NpyBytes.Numbers("<f4", $"({rows + 1}, 3)", values)), "pipe"))
+                .Message);
     }
 
     [Fact]
@@ -401,7 +418,8 @@ public sealed class NpyReaderTests : IDisposable
     {
         Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no devices among its files");
 
-        Assert.Equal("/dev/zero: a device: expected a .npy file or a pipe", Assert.Throws<BadInputException>(() => NpyReader.ReadMatrix<float>("/dev/zero")).Message);
+        Assert.Equal("/dev/zero: a device: expected a .npy file or a pipe",
+            Assert.Throws<BadInputException>(() => NpyReader.ReadMatrix<float>("/dev/zero")).Message);
     }
 
     [Property(MaxTest = 1000)]

@@ -58,7 +58,8 @@ public sealed class OutputFilesTests : IDisposable
     {
         using OutputFiles files = new();
 
-        Assert.EndsWith($": cannot be written: no such directory {directory["missing"]}", Assert.Throws<BadInputException>(() => files.Create(directory["missing/a"])).Message, StringComparison.Ordinal);
+        Assert.EndsWith($": cannot be written: no such directory {directory["missing"]}",
+            Assert.Throws<BadInputException>(() => files.Create(directory["missing/a"])).Message, StringComparison.Ordinal);
         Assert.Throws<BadInputException>(() => files.Create(directory[""]));
     }
 
@@ -72,7 +73,8 @@ public sealed class OutputFilesTests : IDisposable
 
         foreach (string path in (string[])["/dev/null", "/dev/../dev/null", directory["link"], directory["pipe"]])
         {
-            Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<BadInputException>(() => files.Create(path, 100)).Message, StringComparison.Ordinal);
+            Assert.EndsWith("is a device or a pipe: expected a file.", Assert.Throws<BadInputException>(() => files.Create(path, 100)).Message,
+                StringComparison.Ordinal);
         }
 
         files.Commit();
@@ -87,7 +89,8 @@ public sealed class OutputFilesTests : IDisposable
 
         Assert.Equal("'' is no name of an output: expected the name of a file to write.", Assert.Throws<UsageException>(() => files.Create("")).Message);
         Assert.Equal("'-' is no name of an output: expected the name of a file to write.", Assert.Throws<UsageException>(() => files.Create("-")).Message);
-        Assert.EndsWith("a directory: expected the name of a file to write", Assert.Throws<BadInputException>(() => files.Create(directory["new/"])).Message, StringComparison.Ordinal);
+        Assert.EndsWith("a directory: expected the name of a file to write", Assert.Throws<BadInputException>(() => files.Create(directory["new/"])).Message,
+            StringComparison.Ordinal);
         Assert.Empty(directory.Names);
     }
 
@@ -124,7 +127,8 @@ public sealed class OutputFilesTests : IDisposable
 
     [Theory]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite)]
-    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)]
+    [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.GroupRead | UnixFileMode.GroupWrite
+        | UnixFileMode.OtherRead | UnixFileMode.OtherWrite)]
     [InlineData(UnixFileMode.UserRead | UnixFileMode.UserWrite | UnixFileMode.UserExecute | UnixFileMode.GroupExecute)]
     [UnsupportedOSPlatform("windows")]
     public void An_existing_file_keeps_its_modes(UnixFileMode mode)
@@ -152,7 +156,8 @@ public sealed class OutputFilesTests : IDisposable
         using OutputFiles files = new(null, "missing.npy", directory["X.npy"]);
         using OutputFiles throughLink = new(directory["link"]);
 
-        foreach (string path in (string[])[directory["X.npy"], directory["far/../X.npy"], directory["link"], directory["far/up/link"], directory["far/up/far/up/X.npy"]])
+        foreach (string path in (
+            string[])[directory["X.npy"], directory["far/../X.npy"], directory["link"], directory["far/up/link"], directory["far/up/far/up/X.npy"]])
         {
             Assert.Contains("expected another file to write", Assert.Throws<UsageException>(() => files.Create(path)).Message, StringComparison.Ordinal);
             Assert.Contains("expected another file to write", Assert.Throws<UsageException>(() => throughLink.Create(path)).Message, StringComparison.Ordinal);
@@ -182,7 +187,8 @@ public sealed class OutputFilesTests : IDisposable
 
         string message = Assert.Throws<BadInputException>(() => files.Create(directory["S.npy"], 4_000_000_000_000_128)).Message;
 
-        Assert.StartsWith($"{directory["S.npy"]}: cannot be written: no room: 4000000 GB (4000000000000128 bytes) to write, and ", message, StringComparison.Ordinal);
+        Assert.StartsWith($"{directory["S.npy"]}: cannot be written: no room: 4000000 GB (4000000000000128 bytes) to write, and ", message,
+            StringComparison.Ordinal);
         Assert.EndsWith(" bytes) free on that disk", message, StringComparison.Ordinal);
         Assert.Empty(directory.Names);
     }

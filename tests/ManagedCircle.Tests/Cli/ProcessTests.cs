@@ -67,7 +67,8 @@ public sealed class ProcessTests : IDisposable
         process.StandardInput.Close();
         process.WaitForExit();
 
-        Assert.Equal((1, $"mcircle: standard input: empty: nothing came out of it{Environment.NewLine}"), (process.ExitCode, process.StandardError.ReadToEnd()));
+        Assert.Equal((1, $"mcircle: standard input: empty: nothing came out of it{Environment.NewLine}"),
+            (process.ExitCode, process.StandardError.ReadToEnd()));
     }
 
     [Fact]

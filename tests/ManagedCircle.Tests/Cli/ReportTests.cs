@@ -24,7 +24,8 @@ public sealed class ReportTests : IDisposable
 
         Assert.Equal(
             [
-                "Loss of every batch", "Similarities before", "Similarities after", "The hardest pairs of each row, before", "The hardest pairs of each row, after",
+                "Loss of every batch", "Similarities before", "Similarities after", "The hardest pairs of each row, before",
+                "The hardest pairs of each row, after",
             ],
             Charts(page).Select(chart => chart.Element(Svg + "title")!.Value));
         string[] tables = ["Retrieval of the rows set aside", "Least similar rows of one class", "Most similar rows of two classes", "Pairs"];

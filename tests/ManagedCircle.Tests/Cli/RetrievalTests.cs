@@ -74,7 +74,8 @@ public sealed class RetrievalTests
         for (int query = 0; query < rows.Count; query++)
         {
             int others = rows.Labels.Count(label => label == rows.Labels[query]) - 1;
-            IEnumerable<int> nearest = Enumerable.Range(0, rows.Count).Where(row => row != query).OrderByDescending(row => similarities[query * rows.Count + row]);
+            IEnumerable<int> nearest =
+                Enumerable.Range(0, rows.Count).Where(row => row != query).OrderByDescending(row => similarities[query * rows.Count + row]);
             bool[] hits = [.. nearest.Select(row => rows.Labels[row] == rows.Labels[query])];
             if (others > 0)
             {
@@ -88,7 +89,8 @@ public sealed class RetrievalTests
     }
 
     private static LabeledRows Directions(params (double Degrees, char Label)[] directions) => new(
-        [.. directions.SelectMany(direction => new[] { (float)Math.Cos(double.DegreesToRadians(direction.Degrees)), (float)Math.Sin(double.DegreesToRadians(direction.Degrees)) })],
+        [.. directions.SelectMany(
+            direction => new[] { (float)Math.Cos(double.DegreesToRadians(direction.Degrees)), (float)Math.Sin(double.DegreesToRadians(direction.Degrees)) })],
         [.. directions.Select(direction => (long)direction.Label)],
         2);
 }

@@ -31,8 +31,10 @@ public sealed class CosineSimilarityPropertyTests
             (float[] queryGradient, float[] referenceGradient) = problem.Backward(similarity, normalize);
 
             double largest = Nearly.Largest(problem.MatrixGradientInDouble());
-            AssertGradient(queries, queryGradient, problem.QueriesInDouble(), problem.Dimension, largest * problem.ReferenceCount, problem.ReferenceCount, normalize);
-            AssertGradient(references, referenceGradient, problem.ReferencesInDouble(), problem.Dimension, largest * problem.QueryCount, problem.QueryCount, normalize);
+            AssertGradient(queries, queryGradient, problem.QueriesInDouble(), problem.Dimension, largest * problem.ReferenceCount, problem.ReferenceCount,
+                normalize);
+            AssertGradient(references, referenceGradient, problem.ReferencesInDouble(), problem.Dimension, largest * problem.QueryCount, problem.QueryCount,
+                normalize);
         }
     }
 
@@ -66,7 +68,8 @@ public sealed class CosineSimilarityPropertyTests
             (int count, int dimension, int stride) = (problem.QueryCount, problem.Dimension, problem.QueryStride);
             float[] unit = SimilarityProblem.Canaries(count, stride), gradient = SimilarityProblem.Canaries(count, stride);
             float[] unitGradient = [.. problem.Queries.Select((x, i) => x * ((i % 7) - 3))];
-            double[] rows = problem.QueriesInDouble(), givenGradient = SimilarityProblem.InDouble(SimilarityProblem.Dense(problem.Queries, count, dimension, stride));
+            double[] rows = problem.QueriesInDouble(),
+                givenGradient = SimilarityProblem.InDouble(SimilarityProblem.Dense(problem.Queries, count, dimension, stride));
             for (int i = 0; i < givenGradient.Length; i++)
             {
                 givenGradient[i] = unitGradient[(i / dimension * stride) + (i % dimension)];
@@ -78,7 +81,8 @@ public sealed class CosineSimilarityPropertyTests
             double[] actual = SimilarityProblem.InDouble(SimilarityProblem.Dense(unit, count, dimension, stride));
             Nearly.Equal(ReferenceSimilarity.UnitRows(rows, dimension), actual, x => Tolerances.UnitRowInFloat(dimension) * Math.Abs(x), "unit rows");
             double[] expected = ReferenceSimilarity.UnitRowsBackward(rows, dimension, givenGradient);
-            AssertGradient(expected, SimilarityProblem.Dense(gradient, count, dimension, stride), rows, dimension, Nearly.Largest(givenGradient), 1, normalize: true);
+            AssertGradient(expected, SimilarityProblem.Dense(gradient, count, dimension, stride), rows, dimension, Nearly.Largest(givenGradient), 1,
+                normalize: true);
         }
     }
 
@@ -106,7 +110,8 @@ public sealed class CosineSimilarityPropertyTests
         {
             double norm = Math.Sqrt(rows.AsSpan(start, dimension).ToArray().Sum(x => x * x));
             double tolerance = normalize ? Tolerances.CosineGradientInFloat(dimension, count) * sum / norm : Tolerances.SumInFloat(count) * sum;
-            Nearly.Equal(expected[start..(start + dimension)], SimilarityProblem.InDouble(actual[start..(start + dimension)]), tolerance, $"gradient of row {start / dimension}");
+            Nearly.Equal(expected[start..(start + dimension)], SimilarityProblem.InDouble(actual[start..(start + dimension)]), tolerance,
+                $"gradient of row {start / dimension}");
         }
     }
 }

@@ -297,8 +297,10 @@ public sealed class ReferenceLossTests
     {
         CircleLossOptions options = CircleLossOptions.PaperGlobal;
 
-        AssertRefused("expected no Weights, and one number as Upstream", () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Weights = [1, 1, 1, 1, 1] }));
-        AssertRefused("expected no Weights, and one number as Upstream", () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Upstream = [1, 1, 1, 1, 1] }));
+        AssertRefused("expected no Weights, and one number as Upstream",
+            () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Weights = [1, 1, 1, 1, 1] }));
+        AssertRefused("expected no Weights, and one number as Upstream",
+            () => ReferenceLoss.SelfBatch(options, Rows, Labels, new() { Upstream = [1, 1, 1, 1, 1] }));
     }
 
     [Fact]
@@ -526,15 +528,19 @@ public sealed class ReferenceLossTests
     public void Shapes_that_do_not_fit_are_refused_with_what_was_expected()
     {
         AssertRefused("rows holds 19 numbers for 5 labels: expected a positive multiple of 5", () => ReferenceLoss.SelfBatch(Paper, Rows.AsSpan(1), Labels));
-        AssertRefused("queries holds 0 numbers for 5 labels: expected a positive multiple of 5", () => ReferenceLoss.AgainstReferences(Paper, [], Labels, Rows, Labels));
+        AssertRefused("queries holds 0 numbers for 5 labels: expected a positive multiple of 5",
+            () => ReferenceLoss.AgainstReferences(Paper, [], Labels, Rows, Labels));
         AssertRefused("rows holds 20 numbers for 0 labels: expected none", () => ReferenceLoss.SelfBatch(Paper, Rows, []));
-        AssertRefused("references have dimension 5: expected the queries' 4. (Parameter 'references')", () => ReferenceLoss.AgainstReferences(Paper, Rows, Labels, Rows, [1, 2, 3, 4]));
-        AssertRefused("similarities has length 3: expected 4, queryCount x referenceCount", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], [1, 2], [1, 2]));
+        AssertRefused("references have dimension 5: expected the queries' 4. (Parameter 'references')",
+            () => ReferenceLoss.AgainstReferences(Paper, Rows, Labels, Rows, [1, 2, 3, 4]));
+        AssertRefused("similarities has length 3: expected 4, queryCount x referenceCount",
+            () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], [1, 2], [1, 2]));
         AssertRefused("similarities holds 3 numbers: expected a multiple of the 2", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3], new PairKind[3], 2));
         AssertRefused("pairs has length 3: expected 4, one for each similarity", () => ReferenceLoss.FromSimilarities(Paper, [1, 2, 3, 4], new PairKind[3], 2));
         AssertRefused("Weights has length 2: expected 5, one for each query", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Weights = [1, 2] }));
         AssertRefused("Weights has length 2: expected 1", () => ReferenceLoss.FromSimilarities(Paper, [1, 2], new PairKind[2], 1, new() { Weights = [1, 2] }));
-        AssertRefused("Upstream has length 2: expected 5, one for each query, or one number", () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Upstream = [1, 2] }));
+        AssertRefused("Upstream has length 2: expected 5, one for each query, or one number",
+            () => ReferenceLoss.SelfBatch(Paper, Rows, Labels, new() { Upstream = [1, 2] }));
         AssertRefused("ExcludedReferences has length 1: expected 5, one for each query", () => AgainstItself([0]));
         AssertRefused("query 1 excludes reference 5, expected -1 to 4", () => AgainstItself([0, 5, 0, 0, 0]));
         AssertRefused("query 0 excludes reference -2, expected -1 to 4", () => AgainstItself([-2, 0, 0, 0, 0]));

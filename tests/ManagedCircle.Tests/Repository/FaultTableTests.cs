@@ -32,7 +32,8 @@ public sealed partial class FaultTableTests
     private static bool IsTest(string name) =>
         name.Split('.') is [string type, string method]
         && typeof(FaultTableTests).Assembly.GetTypes().Where(candidate => candidate.Name == type)
-            .SelectMany(candidate => candidate.GetMethods()).Any(candidate => candidate.Name == method && candidate.GetCustomAttributes().Any(attribute => attribute is IFactAttribute));
+            .SelectMany(candidate => candidate.GetMethods())
+                .Any(candidate => candidate.Name == method && candidate.GetCustomAttributes().Any(attribute => attribute is IFactAttribute));
 
     [GeneratedRegex(@"^\| (?<id>[A-Z]\d+) \| [^|]+ \| (?<tests>[^|]+) \|$", RegexOptions.Multiline)]
     private static partial Regex Row();

@@ -7,7 +7,8 @@ namespace ManagedCircle.Tests.Repository;
 /// <summary>Links and pictures of every page lead to something.</summary>
 public sealed partial class LinkTests
 {
-    private static readonly string[] PackageReadmes = ["src/ManagedCircle/README.md", "src/ManagedCircle.Reference/README.md", "tools/ManagedCircle.Cli/README.md"];
+    private static readonly string[] PackageReadmes =
+        ["src/ManagedCircle/README.md", "src/ManagedCircle.Reference/README.md", "tools/ManagedCircle.Cli/README.md"];
 
     public static TheoryData<string> Pages =>
     [
@@ -24,7 +25,8 @@ public sealed partial class LinkTests
 
     [Fact]
     public void A_readme_of_a_package_links_to_nothing_beside_it() =>
-        Assert.All(PackageReadmes, page => Assert.All(LinksOf(RepositoryFiles.Read(page)), target => Assert.StartsWith("https://", target, StringComparison.Ordinal)));
+        Assert.All(PackageReadmes,
+            page => Assert.All(LinksOf(RepositoryFiles.Read(page)), target => Assert.StartsWith("https://", target, StringComparison.Ordinal)));
 
     [Theory]
     [InlineData("[a](no-such-file.md)", "no-such-file.md")]
@@ -49,7 +51,8 @@ public sealed partial class LinkTests
         }
 
         string[] parts = target.Split('#');
-        string path = parts[0].Length == 0 ? RepositoryFiles.PathOf(page) : RepositoryFiles.PathOf(Path.GetDirectoryName(page)!, Uri.UnescapeDataString(parts[0]));
+        string path = parts[0].Length == 0 ? RepositoryFiles.PathOf(page)
+            : RepositoryFiles.PathOf(Path.GetDirectoryName(page)!, Uri.UnescapeDataString(parts[0]));
         return parts.Length == 1 ? Path.Exists(path) : File.Exists(path) && AnchorsOf(File.ReadAllText(path)).Contains(parts[1]);
     }
 

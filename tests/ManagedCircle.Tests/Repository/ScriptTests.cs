@@ -14,7 +14,8 @@ public sealed class ScriptTests : IDisposable
     private readonly TemporaryDirectory directory = new();
 
     public static TheoryData<string> ScriptsForLinux =>
-        [.. Directory.EnumerateFiles(RepositoryFiles.PathOf("tools"), "*.sh").Select(file => Path.GetFileName(file)!).Except(Anywhere).Order(StringComparer.Ordinal)];
+        [.. Directory.EnumerateFiles(RepositoryFiles.PathOf("tools"), "*.sh").Select(file => Path.GetFileName(file)!).Except(Anywhere)
+            .Order(StringComparer.Ordinal)];
 
     private string Programs => Directory.CreateDirectory(directory["bin"]).FullName;
 
@@ -65,7 +66,8 @@ public sealed class ScriptTests : IDisposable
 
     private static void SkipUnlessLinux() => Assert.SkipUnless(OperatingSystem.IsLinux(), "The stubs are shell scripts.");
 
-    private void Link(params string[] programs) => Array.ForEach(programs, program => File.CreateSymbolicLink(Path.Combine(Programs, program), $"/usr/bin/{program}"));
+    private void Link(params string[] programs) =>
+        Array.ForEach(programs, program => File.CreateSymbolicLink(Path.Combine(Programs, program), $"/usr/bin/{program}"));
 
     private void WriteStub(string program, string command)
     {

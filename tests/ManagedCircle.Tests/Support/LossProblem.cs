@@ -72,7 +72,8 @@ public sealed record LossProblem
         double[] Unpadded(float[] numbers)
         {
             bool untouched = numbers.Where((_, i) => i % stride >= dimension).All(number => number == UntouchedNumber);
-            return untouched ? Doubles([.. numbers.Where((_, i) => i % stride < dimension)]) : throw new InvalidOperationException("A gradient was written between its rows.");
+            return untouched ? Doubles([.. numbers.Where((_, i) => i % stride < dimension)])
+                : throw new InvalidOperationException("A gradient was written between its rows.");
         }
 
         static float[] Untouched(int length) => [.. Enumerable.Repeat(UntouchedNumber, length)];

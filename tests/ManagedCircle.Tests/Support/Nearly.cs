@@ -17,7 +17,8 @@ public static class Nearly
         for (int i = 0; i < expected.Length; i++)
         {
             double allowed = tolerance(expected[i]), difference = Math.Abs(actual[i] - expected[i]);
-            Assert.True(difference <= allowed || actual[i] == expected[i], $"{what}[{i}] is {actual[i]:R}, expected {expected[i]:R}: off by {difference:E1}, allowed {allowed:E1}");
+            Assert.True(difference <= allowed || actual[i] == expected[i],
+                $"{what}[{i}] is {actual[i]:R}, expected {expected[i]:R}: off by {difference:E1}, allowed {allowed:E1}");
         }
     }
 

@@ -3,11 +3,17 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedCircle.Tests.Support;
 
-/// <summary>Fixed calls of the loss, and one hash of everything that the engine answers to them: the same on every platform, width and number of threads.</summary>
-/// <remarks>Made of whole numbers, divisions and roots, which are the same bits everywhere, and of no test framework: programs for other platforms compile it too.</remarks>
+/// <summary>
+/// Fixed calls of the loss, and one hash of everything that the engine answers to them: the same on every platform, width and number of threads.
+/// </summary>
+/// <remarks>
+/// Made of whole numbers, divisions and roots, which are the same bits everywhere, and of no test framework: programs for other platforms compile it too.
+/// </remarks>
 public static class SameBits
 {
-    /// <summary>The hash where the hardware fuses multiply and add. <c>tools/update-same-bits.sh</c> writes it anew after a change of the order of sums.</summary>
+    /// <summary>
+    /// The hash where the hardware fuses multiply and add. <c>tools/update-same-bits.sh</c> writes it anew after a change of the order of sums.
+    /// </summary>
     public const string Fused = "bae8367edb80f6c3";
 
     /// <summary>The hash where a multiply-add is a product, rounded, and a sum.</summary>
@@ -30,11 +36,14 @@ public static class SameBits
         Against("PyTorch Metric Learning", CircleLossOptions.PyTorchMetricLearning, 300, 90, 512, upstream: true, excluded: true),
         Self("fast-reid", CircleLossOptions.FastReId, 513, 512),
         Self("whole batch", CircleLossOptions.PaperGlobal, 290, 128),
-        Against("whole batch, separate", CircleLossOptions.PaperGlobal with { Combination = LossCombination.Separate, ReferenceDiagonal = DiagonalPairs.Removed }, 40, 33, 3),
+        Against("whole batch, separate",
+            CircleLossOptions.PaperGlobal with { Combination = LossCombination.Separate, ReferenceDiagonal = DiagonalPairs.Removed }, 40, 33, 3),
         Against("class level", CircleLossOptions.ClassLevel, 150, 40, 128),
-        Self("one dimension", CircleLossOptions.Keras with { Clamp = SimilarityClamp.MinusOneToOne, Denominator = MeanDenominator.Weights }, 65, 1, weights: true),
+        Self("one dimension", CircleLossOptions.Keras with { Clamp = SimilarityClamp.MinusOneToOne, Denominator = MeanDenominator.Weights }, 65, 1,
+            weights: true),
         Self("unified", new() { Weighting = PairWeighting.Constant, Reduction = LossReduction.Sum, OutputScale = OutputScale.InverseGamma }, 130, 127),
-        Self("itself kept, a label ignored", new() { Gamma = 16, Margin = -0.1, SelfDiagonal = DiagonalPairs.Kept, IgnoreLabel = 2, Reduction = LossReduction.None }, 333, 128),
+        Self("itself kept, a label ignored",
+            new() { Gamma = 16, Margin = -0.1, SelfDiagonal = DiagonalPairs.Kept, IgnoreLabel = 2, Reduction = LossReduction.None }, 333, 128),
         Self("free constants, attached", new()
         {
             Gamma = 5,
@@ -52,12 +61,15 @@ public static class SameBits
 
     /// <summary>One to four threads, keeping similarities between the passes and computing them again.</summary>
     public static IEnumerable<ExecutionOptions> Executions(SimdWidth width) =>
-        Enumerable.Range(1, 4).Select(threads => new ExecutionOptions { SimdWidth = width, Threads = threads, MaxKeptSimilarityBytes = threads % 2 == 0 ? 0 : 64L << 20 });
+        Enumerable.Range(1, 4)
+            .Select(threads => new ExecutionOptions { SimdWidth = width, Threads = threads, MaxKeptSimilarityBytes = threads % 2 == 0 ? 0 : 64L << 20 });
 
     /// <summary>The hash of all answers at the widest vectors.</summary>
     public static string HashOfAll() => Hash(Problems.Select(problem => problem.SolveInFloat()));
 
-    /// <summary>FNV-1a of the reduced loss, losses and gradients, bytes in little-endian order. (On Linux SHA-256 would be OpenSSL's, which small systems lack.)</summary>
+    /// <summary>
+    /// FNV-1a of the reduced loss, losses and gradients, bytes in little-endian order. (On Linux SHA-256 would be OpenSSL's, which small systems lack.)
+    /// </summary>
     public static string Hash(params IEnumerable<LossAnswer> answers)
     {
         ulong hash = 0xCBF29CE484222325;
@@ -81,7 +93,8 @@ public static class SameBits
         Draw(name, options, count, 0, dimension, weights, upstream, excluded: false);
 
     private static LossProblem Against(
-        string name, CircleLossOptions options, int queries, int references, int dimension, bool weights = false, bool upstream = false, bool excluded = false) =>
+        string name, CircleLossOptions options, int queries, int references, int dimension, bool weights = false, bool upstream = false,
+            bool excluded = false) =>
         Draw($"{name}, against references", options, queries, references, dimension, weights, upstream, excluded);
 
     private static LossProblem Draw(
@@ -110,7 +123,8 @@ public static class SameBits
 
         // Rows about as long as 1, around the centre of their class; exact in float.
         double[] Rows(long[] rowLabels) =>
-            [.. rowLabels.SelectMany(label => Enumerable.Range(0, dimension).Select(d => (double)(float)((centres[(label * dimension) + d] + Number()) / root)))];
+            [.. rowLabels.SelectMany(
+                label => Enumerable.Range(0, dimension).Select(d => (double)(float)((centres[(label * dimension) + d] + Number()) / root)))];
 
         long[] Labels(int count) => [.. Enumerable.Range(0, count).Select(_ => (long)random.Next(classes))];
 

@@ -13,7 +13,8 @@ public sealed class SimilarityProblem
     /// <param name="gaps">Numbers between rows: of the queries, the references and the matrix.</param>
     /// <param name="seed">What the numbers come from.</param>
     /// <param name="wholeNumbers">Whether every number is a whole one from -4 to 4, so that sums are exact.</param>
-    public SimilarityProblem((int Queries, int References, int Dimension) shape, (int Queries, int References, int Matrix) gaps = default, int seed = 0, bool wholeNumbers = false)
+    public SimilarityProblem(
+        (int Queries, int References, int Dimension) shape, (int Queries, int References, int Matrix) gaps = default, int seed = 0, bool wholeNumbers = false)
     {
         random = new(seed);
         (QueryCount, ReferenceCount, Dimension) = shape;

@@ -93,7 +93,9 @@ public static partial class Tolerances
     /// </summary>
     public const double PeerGradientInFloat = 5e-5;
 
-    /// <summary>Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by, where multiply and add are fused.</summary>
+    /// <summary>
+    /// Beyond gamma 256, what the engine promises is this many times what the peer's own float32 is off by, where multiply and add are fused.
+    /// </summary>
     public const double OfThePeersFloat = 6;
 
     /// <summary>The distance of a float of this size to the next: what a loss that is rounded on its way and at its end may be off by.</summary>
@@ -199,8 +201,8 @@ public static partial class Tolerances
     public static double CosineInFloat(int dimension) => SumInFloat(dimension) + (2 * UnitRowInFloat(dimension));
 
     /// <summary>
-    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to that
-    /// at most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most
+    /// What the gradient of a row may be off by, times the sum of magnitudes of its similarities' gradients over the row's norm. Each number of g sums up to
+    /// that at most and is off by the sum's and the unit rows' errors; &lt;g, u&gt; u gathers, weighted with |u|, what all numbers of g are off by: at most
     /// sqrt(dimension) times as much; and is a sum of the dimension itself.
     /// </summary>
     public static double CosineGradientInFloat(int dimension, int count) =>

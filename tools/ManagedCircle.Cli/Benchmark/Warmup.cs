@@ -6,8 +6,8 @@ namespace ManagedCircle.Cli.Benchmark;
 /// <param name="clock">What time it is.</param>
 /// <param name="compiledMethods">How many methods the JIT has compiled so far, a method anew for each tier.</param>
 /// <remarks>
-/// A method starts unoptimised. It is compiled in full, in the background, once it has been called 30 times and nothing new has been met for 100 ms. Code of this
-/// program, of the library and of packages takes that way alike, so that a time taken earlier compares tiers instead of algorithms.
+/// A method starts unoptimised. It is compiled in full, in the background, once it has been called 30 times and nothing new has been met for 100 ms. Code of
+/// this program, of the library and of packages takes that way alike, so that a time taken earlier compares tiers instead of algorithms.
 /// </remarks>
 internal sealed class Warmup(TimeProvider clock, Func<long> compiledMethods)
 {

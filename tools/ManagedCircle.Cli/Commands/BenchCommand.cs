@@ -10,7 +10,8 @@ namespace ManagedCircle.Cli.Commands;
 internal static class BenchCommand
 {
     private static readonly Option<bool> Quick = new("--quick") { Description = "Within half a minute: shorter runs, and nothing beyond 4,096 rows" };
-    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Measure with 1 to T threads (2, or as many cores as there are)", least: 1, most: 4096);
+    private static readonly Option<int?> Threads =
+        CommandOption.Count("--threads", "T", "Measure with 1 to T threads (2, or as many cores as there are)", least: 1, most: 4096);
     private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "The vectors to run on (auto)", OptionWords.Isa);
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 
@@ -49,13 +50,17 @@ internal static class BenchCommand
             return;
         }
 
-        output.WriteLine(Text($"{report.Isa}: one core does {report.PeakGflops:F0} GFLOP/s at most. A share is the part of that, for the threads used, at the clock of the moment."));
-        output.WriteLine(Text($"The first call of a new loss, {report.FirstCall.N} x {report.FirstCall.D}, takes {report.FirstCall.FirstMilliseconds:F0} ms, the next {report.FirstCall.NextMilliseconds:F2} ms."));
+        output.WriteLine(Text($"{report.Isa}: one core does {report.PeakGflops:F0} GFLOP/s at most.")
+            + " A share is the part of that, for the threads used, at the clock of the moment.");
+        FirstCallResult first = report.FirstCall;
+        output.WriteLine(Text($"The first call of a new loss, {first.N} x {first.D}, takes {first.FirstMilliseconds:F0} ms, ")
+            + Text($"the next {first.NextMilliseconds:F2} ms."));
         Table similarity = new Table().AddColumns("similarity", "threads", "ms", "GFLOP/s", "share", string.Empty, "with itself, ms", "speedup");
         foreach ((SimilarityResult full, SelfSimilarityResult self) in report.Similarity.Zip(report.SelfSimilarity))
         {
             similarity.AddRow(
-                Text($"{full.N} x {full.M} x {full.D}"), Text($"{full.Threads}"), Text($"{full.Milliseconds:F3}"), Text($"{full.Gflops:F0}"), Text($"{full.Share:P0}"), Bar(full.Share),
+                Text($"{full.N} x {full.M} x {full.D}"), Text($"{full.Threads}"), Text($"{full.Milliseconds:F3}"), Text($"{full.Gflops:F0}"),
+                Text($"{full.Share:P0}"), Bar(full.Share),
                 Text($"{self.Milliseconds:F3}"), Text($"{self.Speedup:F2}"));
         }
 
@@ -64,7 +69,8 @@ internal static class BenchCommand
         foreach (LossTimeResult row in report.Loss)
         {
             loss.AddRow(
-                Text($"{row.N} x {row.D}"), Text($"{row.Threads}"), row.Pass, row.Mode, Text($"{row.Milliseconds:F3}"), Text($"{row.BoundMilliseconds:F3}"), Text($"{row.Share:P0}"), Bar(row.Share),
+                Text($"{row.N} x {row.D}"), Text($"{row.Threads}"), row.Pass, row.Mode, Text($"{row.Milliseconds:F3}"), Text($"{row.BoundMilliseconds:F3}"),
+                Text($"{row.Share:P0}"), Bar(row.Share),
                 Text($"{row.WorkspaceBytes / 1e6:F1}"));
         }
 

@@ -23,13 +23,15 @@ internal static class CommandOption
         where T : struct
     {
         string form = string.Join('|', choices.Select(choice => choice.Word));
-        return Parsed<T>(name, form, description, form, word => Array.FindIndex(choices, choice => choice.Word.Equals(word, StringComparison.OrdinalIgnoreCase)) is >= 0 and int index ? choices[index].Value : null);
+        return Parsed<T>(name, form, description, form, word => Array.FindIndex(
+            choices, choice => choice.Word.Equals(word, StringComparison.OrdinalIgnoreCase)) is >= 0 and int index ? choices[index].Value : null);
     }
 
     /// <summary>A finite number.</summary>
     public static Option<double?> Number(string name, string letter, string description, bool positive = false) =>
         Parsed<double>(name, letter, description, positive ? "a finite number above 0" : "a finite number", word =>
-            double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (value > 0 || !positive) ? value : null);
+            double.TryParse(word, NumberStyles.Float, CultureInfo.InvariantCulture, out double value) && double.IsFinite(value) && (value > 0 || !positive)
+                ? value : null);
 
     /// <summary>A whole number from <paramref name="least"/> to <paramref name="most"/>.</summary>
     public static Option<int?> Count(string name, string letter, string description, int least, int most = int.MaxValue) =>

@@ -8,11 +8,14 @@ namespace ManagedCircle.Cli.Commands;
 /// <summary><c>mcircle golden</c>: writes vectors that other backends are checked against.</summary>
 internal static class GoldenCommand
 {
-    private static readonly Option<string> Out = CommandOption.RequiredDirectory("--out", "The directory to write: a new or empty one, or a golden set to replace");
+    private static readonly Option<string> Out =
+        CommandOption.RequiredDirectory("--out", "The directory to write: a new or empty one, or a golden set to replace");
     private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the inputs are drawn from (0)", least: 0);
 
-    private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "How many cases to solve at once (1); the bytes are the same", least: 1, most: 4096);
-    private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "As for the loss; the answers are the double reference's, and the same bytes on any vectors", OptionWords.Isa);
+    private static readonly Option<int?> Threads =
+        CommandOption.Count("--threads", "T", "How many cases to solve at once (1); the bytes are the same", least: 1, most: 4096);
+    private static readonly Option<SimdWidth?> Isa =
+        CommandOption.Choice("--isa", "As for the loss; the answers are the double reference's, and the same bytes on any vectors", OptionWords.Isa);
 
     public static Command Create()
     {

@@ -10,9 +10,11 @@ namespace ManagedCircle.Cli.Commands;
 /// <summary><c>mcircle loss</c>: the loss of embeddings in files, and what else is asked for.</summary>
 internal static class LossCommand
 {
-    private static readonly Option<string> Embeddings = CommandOption.RequiredFile("--embeddings", "X.npy", "The rows, [N, D]; - reads one of the files from standard input");
+    private static readonly Option<string> Embeddings =
+        CommandOption.RequiredFile("--embeddings", "X.npy", "The rows, [N, D]; - reads one of the files from standard input");
     private static readonly Option<string> Labels = CommandOption.RequiredFile("--labels", "y.npy", "The class of each row, [N]");
-    private static readonly Option<string?> References = CommandOption.File("--references", "R.npy", "Rows to compare with, [M, D]; left out, the rows themselves");
+    private static readonly Option<string?> References =
+        CommandOption.File("--references", "R.npy", "Rows to compare with, [M, D]; left out, the rows themselves");
     private static readonly Option<string?> ReferenceLabels = CommandOption.File("--reference-labels", "r.npy", "The class of each reference, [M]");
     private static readonly Option<string?> Weights = CommandOption.File("--weights", "w.npy", "The weight of each row's loss, [N]");
 
@@ -42,13 +44,17 @@ internal static class LossCommand
     private static readonly Option<Precision?> PrecisionName = CommandOption.Choice(
         "--precision", "The SIMD engine (float32), or the double reference", ("float32", Precision.Float32), ("float64", Precision.Float64));
     private static readonly Option<int?> Threads = CommandOption.Count("--threads", "T", "Threads of the SIMD engine (1)", least: 1, most: 4096);
-    private static readonly Option<int?> MaxWorkspace = CommandOption.Count("--max-workspace-mb", "W", "Megabytes in which similarities may be kept for the gradient (64)", least: 0);
-    private static readonly Option<int?> Repeat = CommandOption.Count("--repeat", "R", "Runs after the first, whose median time is given (0)", least: 0, most: 1_000_000);
+    private static readonly Option<int?> MaxWorkspace =
+        CommandOption.Count("--max-workspace-mb", "W", "Megabytes in which similarities may be kept for the gradient (64)", least: 0);
+    private static readonly Option<int?> Repeat =
+        CommandOption.Count("--repeat", "R", "Runs after the first, whose median time is given (0)", least: 0, most: 1_000_000);
     private static readonly Option<SimdWidth?> Isa = CommandOption.Choice("--isa", "The vectors of the SIMD engine (auto)", OptionWords.Isa);
 
-    private static readonly Option<string?> LossesOut = CommandOption.File("--losses-out", "L.npy", "Write the loss of each row, [N], or of the whole batch, [1]");
+    private static readonly Option<string?> LossesOut =
+        CommandOption.File("--losses-out", "L.npy", "Write the loss of each row, [N], or of the whole batch, [1]");
     private static readonly Option<string?> GradientOut = CommandOption.File("--gradient-out", "dX.npy", "Write the gradient of the rows, [N, D]");
-    private static readonly Option<string?> ReferenceGradientOut = CommandOption.File("--reference-gradient-out", "dR.npy", "Write the gradient of the references, [M, D]");
+    private static readonly Option<string?> ReferenceGradientOut =
+        CommandOption.File("--reference-gradient-out", "dR.npy", "Write the gradient of the references, [M, D]");
     private static readonly Option<string?> SimilaritiesOut = CommandOption.File("--similarities-out", "S.npy", "Write the similarities, [N, M]");
     private static readonly Option<string?> PageFile = CommandOption.File("--report", "report.html", "Write a page: similarities, hardest pairs, statistics");
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
@@ -144,7 +150,8 @@ internal static class LossCommand
         where T : unmanaged, IBinaryFloatingPointIeee754<T>
     {
         LossInput<T> input = LossInput<T>.Read(
-            command.GetRequiredValue(Embeddings), command.GetRequiredValue(Labels), command.GetValue(References), command.GetValue(ReferenceLabels), command.GetValue(Weights));
+            command.GetRequiredValue(Embeddings), command.GetRequiredValue(Labels), command.GetValue(References), command.GetValue(ReferenceLabels),
+                command.GetValue(Weights));
         NpyMatrix<T> queries = input.Queries, references = input.References ?? input.Queries;
         (int rows, int dimension) = (queries.Rows, queries.Columns);
 

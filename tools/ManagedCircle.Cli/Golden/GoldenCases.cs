@@ -11,7 +11,8 @@ internal sealed class GoldenCases(ulong seed)
     private static readonly CircleLossOptions Paper = CircleLossOptions.Paper;
 
     /// <summary>Draws every case.</summary>
-    public IEnumerable<GoldenProblem> All() => [.. Grid(), .. Presets(), .. Options(), .. Terms(), .. Labels(), .. Degenerate(), .. Rows(), .. Shapes(), .. OfSimilarities()];
+    public IEnumerable<GoldenProblem> All() =>
+        [.. Grid(), .. Presets(), .. Options(), .. Terms(), .. Labels(), .. Degenerate(), .. Rows(), .. Shapes(), .. OfSimilarities()];
 
     private IEnumerable<GoldenProblem> Grid()
     {
@@ -23,7 +24,8 @@ internal sealed class GoldenCases(ulong seed)
                 {
                     string word = gradient.ToString().ToLowerInvariant();
                     string name = string.Create(CultureInfo.InvariantCulture, $"grid-gamma-{gamma}-margin-{margin}-{word}");
-                    yield return Self(name, $"gamma and margin, alpha {word}", Paper with { Gamma = gamma, Margin = margin, WeightGradient = gradient }, 14, 9, 4);
+                    yield return Self(name, $"gamma and margin, alpha {word}", Paper with { Gamma = gamma, Margin = margin, WeightGradient = gradient }, 14, 9,
+                        4);
                 }
             }
         }
@@ -38,8 +40,10 @@ internal sealed class GoldenCases(ulong seed)
         }
 
         yield return ClassWeights("class-weights", "class weights, one reference per class", CircleLossOptions.ClassLevel, 23, 31, 24);
-        yield return ClassWeights("class-weights-am-softmax", "class weights with alpha 1: AM-Softmax", CircleLossOptions.ClassLevel with { Weighting = PairWeighting.Constant }, 23, 31, 24);
-        GoldenProblem outside = ClassWeights("class-weights-target-outside", "a target that is no class: its loss and gradient are 0", CircleLossOptions.ClassLevel, 9, 6, 10);
+        yield return ClassWeights("class-weights-am-softmax", "class weights with alpha 1: AM-Softmax",
+            CircleLossOptions.ClassLevel with { Weighting = PairWeighting.Constant }, 23, 31, 24);
+        GoldenProblem outside =
+            ClassWeights("class-weights-target-outside", "a target that is no class: its loss and gradient are 0", CircleLossOptions.ClassLevel, 9, 6, 10);
         outside.Labels[4] = 6;
         outside.Labels[7] = -1;
         yield return outside;
@@ -49,39 +53,51 @@ internal sealed class GoldenCases(ulong seed)
     {
         CircleLossOptions unnormalized = Paper with { Normalize = false };
         yield return Self("alpha-constant", "the unified loss", Paper with { Weighting = PairWeighting.Constant }, 20, 12, 6);
-        yield return Self("alpha-constant-attached", "alpha 1 has no gradient to attach", Paper with { Weighting = PairWeighting.Constant, WeightGradient = WeightGradient.Attached }, 20, 12, 6);
+        yield return Self("alpha-constant-attached", "alpha 1 has no gradient to attach",
+            Paper with { Weighting = PairWeighting.Constant, WeightGradient = WeightGradient.Attached }, 20, 12, 6);
         yield return Self("normalize-false", "rows taken as they are", unnormalized, 20, 12, 6, LengthsAroundOne);
-        yield return Self("normalize-false-attached", "rows taken as they are", unnormalized with { WeightGradient = WeightGradient.Attached }, 20, 12, 6, LengthsAroundOne);
-        yield return Self("clamp-max1", "products above 1 count as 1, without gradient", unnormalized with { Clamp = SimilarityClamp.AtMostOne }, 20, 6, 5, LengthsAroundOne, spread: 0.4);
-        yield return Self("clamp-both", "products are held in [-1, 1]", unnormalized with { Clamp = SimilarityClamp.MinusOneToOne }, 20, 3, 5, (0.8, 1.7), spread: 0.4);
-        yield return Against("clamp-both-references", "products are held in [-1, 1]", Attached(unnormalized) with { Clamp = SimilarityClamp.MinusOneToOne }, 13, 17, 3, 4, (0.8, 1.7), spread: 0.4);
+        yield return Self("normalize-false-attached", "rows taken as they are", unnormalized with { WeightGradient = WeightGradient.Attached }, 20, 12, 6,
+            LengthsAroundOne);
+        yield return Self("clamp-max1", "products above 1 count as 1, without gradient", unnormalized with { Clamp = SimilarityClamp.AtMostOne }, 20, 6, 5,
+            LengthsAroundOne, spread: 0.4);
+        yield return Self("clamp-both", "products are held in [-1, 1]", unnormalized with { Clamp = SimilarityClamp.MinusOneToOne }, 20, 3, 5, (0.8, 1.7),
+            spread: 0.4);
+        yield return Against("clamp-both-references", "products are held in [-1, 1]", Attached(unnormalized) with { Clamp = SimilarityClamp.MinusOneToOne }, 13,
+            17, 3, 4, (0.8, 1.7), spread: 0.4);
         yield return Self("scope-batch", "one loss, each unordered pair once", Paper with { Scope = LossScope.Batch }, 21, 12, 6);
-        yield return Self("scope-batch-attached", "one loss, each unordered pair once", Attached(Paper) with { Scope = LossScope.Batch, Gamma = 32 }, 21, 12, 6);
-        yield return Self("scope-batch-diagonal-keep", "pairs (i, i) once", Paper with { Scope = LossScope.Batch, SelfDiagonal = DiagonalPairs.Kept, Gamma = 8 }, 15, 12, 6);
+        yield return Self("scope-batch-attached", "one loss, each unordered pair once", Attached(Paper) with { Scope = LossScope.Batch, Gamma = 32 }, 21, 12,
+            6);
+        yield return Self("scope-batch-diagonal-keep", "pairs (i, i) once",
+            Paper with { Scope = LossScope.Batch, SelfDiagonal = DiagonalPairs.Kept, Gamma = 8 }, 15, 12, 6);
         yield return Against("scope-batch-references", "one loss over all pairs", Paper with { Scope = LossScope.Batch }, 13, 22, 12, 6);
         yield return Self("combine-separate", "softplus(P) + softplus(N)", Paper with { Combination = LossCombination.Separate, Gamma = 32 }, 20, 12, 6);
-        yield return Against("combine-separate-references", "softplus(P) + softplus(N)", Attached(Paper) with { Combination = LossCombination.Separate, Gamma = 4 }, 12, 21, 12, 6);
+        yield return Against("combine-separate-references", "softplus(P) + softplus(N)",
+            Attached(Paper) with { Combination = LossCombination.Separate, Gamma = 4 }, 12, 21, 12, 6);
         yield return Self("diagonal-keep", "a row is a positive of itself", Paper with { SelfDiagonal = DiagonalPairs.Kept, Gamma = 4 }, 20, 12, 6);
         GoldenProblem removed = Against(
-            "diagonal-remove-references", "reference i is no positive of query i, but may be a negative", Paper with { ReferenceDiagonal = DiagonalPairs.Removed, Gamma = 4 }, 20, 26, 12, 4);
+            "diagonal-remove-references", "reference i is no positive of query i, but may be a negative",
+                Paper with { ReferenceDiagonal = DiagonalPairs.Removed, Gamma = 4 }, 20, 26, 12, 4);
         removed.ReferenceLabels.AsSpan(8).Reverse();
         yield return removed;
         yield return Against("diagonal-keep-references", "query i and reference i are any two rows", Paper with { Gamma = 32 }, 20, 26, 12, 4);
         foreach (LossReduction reduction in Enum.GetValues<LossReduction>())
         {
             string word = reduction.ToString().ToLowerInvariant();
-            yield return Weighted(Self($"reduction-{word}", "a reduction of weighted losses, with an upstream gradient per query", Paper with { Reduction = reduction }, 17, 12, 5), upstream: 17);
+            yield return Weighted(Self($"reduction-{word}", "a reduction of weighted losses, with an upstream gradient per query",
+                Paper with { Reduction = reduction }, 17, 12, 5), upstream: 17);
         }
 
         foreach (MeanDenominator denominator in Enum.GetValues<MeanDenominator>())
         {
             string word = Loss.OptionWords.Denominator.First(pair => pair.Value == denominator).Word;
-            yield return Weighted(AllButOneValid($"denominator-{word}", "what the mean divides by, with weights and a query that is not valid", Paper with { Denominator = denominator }));
+            yield return Weighted(AllButOneValid(
+                $"denominator-{word}", "what the mean divides by, with weights and a query that is not valid", Paper with { Denominator = denominator }));
             yield return VanishingLosses($"denominator-{word}-vanishing", "what the mean divides by, with losses that are 0 in any precision", denominator);
         }
 
         yield return Self("output-scale-inverse-gamma", "losses in units of similarity", Paper with { OutputScale = OutputScale.InverseGamma }, 20, 12, 6);
-        yield return Against("output-scale-inverse-gamma-references", "losses in units of similarity", Paper with { OutputScale = OutputScale.InverseGamma, Gamma = 300 }, 9, 21, 12, 6);
+        yield return Against("output-scale-inverse-gamma-references", "losses in units of similarity",
+            Paper with { OutputScale = OutputScale.InverseGamma, Gamma = 300 }, 9, 21, 12, 6);
         yield return Self(
             "constants-given",
             "the four constants given freely",
@@ -97,13 +113,15 @@ internal sealed class GoldenCases(ulong seed)
     private IEnumerable<GoldenProblem> Terms()
     {
         yield return Weighted(Self("weights", "a weight per query, two of them 0", Paper, 18, 12, 5));
-        yield return Weighted(Against("weights-references", "a weight per query, two of them 0", CircleLossOptions.Keras with { Normalize = true }, 18, 23, 12, 5));
+        yield return Weighted(
+            Against("weights-references", "a weight per query, two of them 0", CircleLossOptions.Keras with { Normalize = true }, 18, 23, 12, 5));
         yield return WithUpstream(Self("upstream", "one upstream gradient", Paper, 18, 12, 5), 1);
         yield return WithUpstream(Self("upstream-per-query", "an upstream gradient per query", Paper, 18, 12, 5), 18);
         yield return WithUpstream(Against("upstream-per-query-references", "an upstream gradient per query", Attached(Paper), 18, 23, 12, 5), 18);
         yield return WithUpstream(Self("upstream-scope-batch", "one upstream gradient of one loss", Paper with { Scope = LossScope.Batch }, 18, 12, 5), 1);
 
-        GoldenProblem excluded = Against("excluded-references", "a reference per query that it is not compared with, as its own copy in a memory", Paper with { Gamma = 4 }, 12, 30, 10, 3);
+        GoldenProblem excluded = Against(
+            "excluded-references", "a reference per query that it is not compared with, as its own copy in a memory", Paper with { Gamma = 4 }, 12, 30, 10, 3);
         int[] copies = [.. Enumerable.Range(0, 12).Select(q => q % 5 == 4 ? -1 : 29 - q)];
         for (int q = 0; q < copies.Length; q++)
         {
@@ -143,11 +161,13 @@ internal sealed class GoldenCases(ulong seed)
         yield return Self("degenerate-all-singletons", "no positive", Paper, 6, 4, 6);
         yield return Self("degenerate-one-class-scope-batch", "no negative in the whole batch", Paper with { Scope = LossScope.Batch }, 6, 4, 1);
         yield return Against("degenerate-one-reference", "one reference: no query has both", Paper, 5, 1, 4, 2);
-        yield return Self("degenerate-one-class-separate", "no negative, so no loss, in separate sets too", Paper with { Combination = LossCombination.Separate }, 6, 4, 1);
+        yield return Self("degenerate-one-class-separate", "no negative, so no loss, in separate sets too",
+            Paper with { Combination = LossCombination.Separate }, 6, 4, 1);
         yield return AllButOneValid("degenerate-one-query-invalid", "one query has no positive", Paper);
         GoldenProblem ignored = Self("degenerate-all-ignored", "no row takes part", Paper with { IgnoreLabel = 0 }, 5, 4, 1);
         yield return ignored;
-        yield return Weighted(Self("degenerate-zero-weights", "every weight is 0, and so is the denominator", Paper with { Denominator = MeanDenominator.Weights }, 8, 4, 3), zeroEvery: 1);
+        yield return Weighted(Self("degenerate-zero-weights", "every weight is 0, and so is the denominator",
+            Paper with { Denominator = MeanDenominator.Weights }, 8, 4, 3), zeroEvery: 1);
         yield return VanishingLosses("degenerate-nothing-nonzero", "all losses are 0 in any precision", MeanDenominator.Nonzero, hard: false);
     }
 
@@ -160,7 +180,8 @@ internal sealed class GoldenCases(ulong seed)
         zero.Rows.AsSpan().Clear();
         yield return zero;
         yield return Self("rows-of-any-length", "rows of norms from 1/4 to 4, normalised inside", Paper, 20, 12, 6, (0.25, 4));
-        yield return Against("rows-of-any-length-references", "rows of norms from 1/4 to 4, normalised inside", Paper with { Gamma = 256 }, 12, 20, 12, 6, (0.25, 4));
+        yield return Against(
+            "rows-of-any-length-references", "rows of norms from 1/4 to 4, normalised inside", Paper with { Gamma = 256 }, 12, 20, 12, 6, (0.25, 4));
         yield return Self("rows-easy", "tight classes far apart: losses near 0", Paper with { Gamma = 32, Margin = 0.25 }, 16, 24, 4, spread: 0.05);
         yield return Self("rows-without-classes", "classes that the rows know nothing of", Paper, 24, 16, 5, spread: 50);
         GoldenProblem twins = Self("rows-twice", "every row has a twin", Paper with { Gamma = 32 }, 16, 12, 4);
@@ -174,14 +195,18 @@ internal sealed class GoldenCases(ulong seed)
 
     private IEnumerable<GoldenProblem> Shapes()
     {
-        foreach ((int count, int dimension) in ((int, int)[])[(2, 1), (3, 1), (4, 2), (5, 3), (8, 8), (15, 17), (16, 16), (17, 15), (31, 33), (33, 31), (64, 64), (65, 63), (100, 130), (127, 65), (257, 100), (1000, 7)])
+        foreach ((int count, int dimension) in ((int, int)[])[(2, 1), (3, 1), (4, 2), (5, 3), (8, 8), (15, 17), (16, 16), (17, 15), (31, 33), (33, 31),
+            (64, 64), (65, 63), (100, 130), (127, 65), (257, 100), (1000, 7)])
         {
-            yield return Self($"shape-{count}x{dimension}", "a batch of any size", count % 2 == 0 ? Paper : Attached(Paper), count, dimension, Math.Max(2, count / 4));
+            yield return Self($"shape-{count}x{dimension}", "a batch of any size", count % 2 == 0 ? Paper : Attached(Paper), count, dimension,
+                Math.Max(2, count / 4));
         }
 
-        foreach ((int queries, int references, int dimension) in ((int, int, int)[])[(1, 2, 1), (1, 1024, 16), (1024, 3, 5), (2, 3, 4), (37, 19, 11), (19, 37, 65), (64, 64, 128), (200, 77, 50), (63, 513, 33)])
+        foreach ((int queries, int references, int dimension) in (
+            (int, int, int)[])[(1, 2, 1), (1, 1024, 16), (1024, 3, 5), (2, 3, 4), (37, 19, 11), (19, 37, 65), (64, 64, 128), (200, 77, 50), (63, 513, 33)])
         {
-            yield return Against($"shape-{queries}x{references}x{dimension}", "queries and references of any number", queries % 2 == 0 ? Attached(Paper) : Paper, queries, references, dimension, 2 + Math.Min(queries, references) / 3);
+            yield return Against($"shape-{queries}x{references}x{dimension}", "queries and references of any number",
+                queries % 2 == 0 ? Attached(Paper) : Paper, queries, references, dimension, 2 + Math.Min(queries, references) / 3);
         }
 
         yield return Self("shape-1024x64", "a batch of 1,024", Paper with { Gamma = 256, Margin = 0.25 }, 1024, 64, 256);
@@ -217,7 +242,8 @@ internal sealed class GoldenCases(ulong seed)
     private static CircleLossOptions Attached(CircleLossOptions options) => options with { WeightGradient = WeightGradient.Attached };
 
     private GoldenProblem Self(
-        string name, string about, CircleLossOptions options, int count, int dimension, int classes, (double Least, double Most)? lengths = null, double spread = 1)
+        string name, string about, CircleLossOptions options, int count, int dimension, int classes, (double Least, double Most)? lengths = null,
+        double spread = 1)
     {
         SplitMix64 random = SplitMix64.Of(seed, name);
         double[] centres = Draw(random, classes * dimension);
@@ -328,7 +354,8 @@ internal sealed class GoldenCases(ulong seed)
     private GoldenProblem WithUpstream(GoldenProblem problem, int count)
     {
         SplitMix64 random = SplitMix64.Of(seed, problem.Name + "/upstream");
-        return problem with { Terms = problem.Terms with { Upstream = [.. Enumerable.Range(0, count).Select(_ => 0.5 + 2 * random.Unit()).Select(g => (double)(float)g)] } };
+        return problem with { Terms =
+            problem.Terms with { Upstream = [.. Enumerable.Range(0, count).Select(_ => 0.5 + 2 * random.Unit()).Select(g => (double)(float)g)] } };
     }
 
     private static GoldenProblem WithZeroRows(GoldenProblem problem)
@@ -336,7 +363,8 @@ internal sealed class GoldenCases(ulong seed)
         foreach (int row in (int[])[2, 7, 8])
         {
             problem.Rows.AsSpan(row * problem.Columns, problem.Columns).Clear();
-            problem.References.AsSpan(problem.Entry == CaseEntry.References ? (row + 1) * problem.Columns : 0, problem.Entry == CaseEntry.References ? problem.Columns : 0).Clear();
+            problem.References.AsSpan(
+                problem.Entry == CaseEntry.References ? (row + 1) * problem.Columns : 0, problem.Entry == CaseEntry.References ? problem.Columns : 0).Clear();
         }
 
         return problem;

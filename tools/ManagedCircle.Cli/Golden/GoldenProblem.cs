@@ -77,7 +77,8 @@ internal sealed record GoldenProblem
     };
 
     /// <summary>The answers that a case asks for: no reduced loss where the losses are not reduced, and the gradients of what goes in.</summary>
-    public Dictionary<string, double[]> AnswersOf(ReferenceResult result) => AnswersOf(result, result.SimilarityGradient, result.QueryGradient, result.ReferenceGradient);
+    public Dictionary<string, double[]> AnswersOf(ReferenceResult result) =>
+        AnswersOf(result, result.SimilarityGradient, result.QueryGradient, result.ReferenceGradient);
 
     /// <summary>The answers with other gradients than the result's.</summary>
     public Dictionary<string, double[]> AnswersOf(ReferenceResult result, double[] similarityGradient, double[] gradient, double[] referenceGradient)
@@ -104,7 +105,9 @@ internal sealed record GoldenProblem
         return answers;
     }
 
-    /// <summary>The rows that similarities are taken of, queries and references: unit rows where the loss normalises, zero rows for the ignored label.</summary>
+    /// <summary>
+    /// The rows that similarities are taken of, queries and references: unit rows where the loss normalises, zero rows for the ignored label.
+    /// </summary>
     public (double[] Queries, double[] References) RowsOfSimilarities()
     {
         double[] queries = WithoutIgnored(Rows, Labels);
@@ -133,7 +136,8 @@ internal sealed record GoldenProblem
         return !throughNormalization || !Options.Normalize
             ? (gradient, referenceGradient)
             : (ReferenceSimilarity.UnitRowsBackward(WithoutIgnored(Rows, Labels), Columns, gradient),
-                referenceGradient.Length == 0 ? [] : ReferenceSimilarity.UnitRowsBackward(WithoutIgnored(References, ReferenceLabels), Columns, referenceGradient));
+                referenceGradient.Length == 0 ? []
+                    : ReferenceSimilarity.UnitRowsBackward(WithoutIgnored(References, ReferenceLabels), Columns, referenceGradient));
     }
 
     /// <summary>What each query's raw loss is multiplied by in the reduced loss, but for its weight and the output scale.</summary>

@@ -4,18 +4,21 @@ using ManagedCircle.Reference;
 namespace ManagedCircle.Cli.Golden;
 
 /// <summary>
-/// A right backend of a precision: one of the many that differ in the order of their steps. What it answers to a case, many times over, is what right answers look
-/// like. docs/golden.md says which steps it rounds.
+/// A right backend of a precision: one of the many that differ in the order of their steps. What it answers to a case, many times over, is what right answers
+/// look like. docs/golden.md says which steps it rounds.
 /// </summary>
 /// <remarks>
-/// The result of every step is rounded to the nearest number of the format, as a backend does: where two errors cancel in truth, they cancel here. What is drawn at random
-/// is which of the usual orders of its products and quotients it takes, whether its inputs and constants are rounded, and a shift of each input by up to half its
-/// rounding, so that no two trials round alike. The arithmetic is sums, products, quotients and roots in one order: the same seed gives the same bits on any machine.
+/// The result of every step is rounded to the nearest number of the format, as a backend does: where two errors cancel in truth, they cancel here. What is
+/// drawn at random is which of the usual orders of its products and quotients it takes, whether its inputs and constants are rounded, and a shift of each input
+/// by up to half its rounding, so that no two trials round alike. The arithmetic is sums, products, quotients and roots in one order: the same seed gives the
+/// same bits on any machine.
 /// </remarks>
 /// <param name="problem">The case.</param>
 /// <param name="result">What the reference says to it: what each pair is, and the counts that means divide by.</param>
 /// <param name="format">What numbers are rounded to.</param>
-/// <param name="everyStep">Whether every step is rounded to the format; otherwise only what matrix units take and what is stored, and the steps to float32.</param>
+/// <param name="everyStep">
+/// Whether every step is rounded to the format; otherwise only what matrix units take and what is stored, and the steps to float32.
+/// </param>
 /// <param name="random">What draws.</param>
 internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result, NumberFormat format, bool everyStep, SplitMix64 random)
 {
@@ -80,7 +83,9 @@ internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result
     /// <summary>The result of a step.</summary>
     private double Rounded(double x) => nearest(x);
 
-    /// <summary>The result of a sum of many terms, which wanders by a rounding of the working precision, of what the terms come to, with the root of their number.</summary>
+    /// <summary>
+    /// The result of a sum of many terms, which wanders by a rounding of the working precision, of what the terms come to, with the root of their number.
+    /// </summary>
     private double Sum(double sum, double magnitude, int terms) => nearest(sum + Math.Sqrt(terms) * format.Working * magnitude * random.Signed());
 
     private double[] Held(double[] numbers) => everyStep ? numbers : [.. numbers.Select(format.Nearest)];
@@ -145,7 +150,8 @@ internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result
             PositiveMargin = Constant(Options.PositiveMargin),
             NegativeMargin = Constant(Options.NegativeMargin),
         };
-        double[] losses = new double[lossCount], similarityGradient = new double[similarities.Length], logits = new double[pairsPerLoss], exponentials = new double[pairsPerLoss];
+        double[] losses = new double[lossCount], similarityGradient = new double[similarities.Length], logits = new double[pairsPerLoss],
+            exponentials = new double[pairsPerLoss];
         double loss = 0;
         for (int i = 0; i < lossCount; i++)
         {
@@ -173,8 +179,10 @@ internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result
                 if (pairs[j] != PairKind.Ignored && exponentials[j] > 0)
                 {
                     bool positive = pairs[j] == PairKind.Positive;
-                    double set = positive ? p : n, slope = Slope(held, pairs[j], similarities[first + j]), sigmoid = Rounded(StableMath.Sigmoid(joint ? z : set));
-                    double share = sharesOfSum ? Rounded(exponentials[j] / (positive ? positiveSum : negativeSum)) : Rounded(StableMath.Exp(Rounded(logits[j] - set)));
+                    double set = positive ? p : n, slope = Slope(held, pairs[j], similarities[first + j]),
+                        sigmoid = Rounded(StableMath.Sigmoid(joint ? z : set));
+                    double share = sharesOfSum ? Rounded(exponentials[j] / (positive ? positiveSum : negativeSum))
+                        : Rounded(StableMath.Exp(Rounded(logits[j] - set)));
                     share = Rounded(share * sigmoid);
                     similarityGradient[first + j] = slopeTimesFactor
                         ? Rounded(share * Rounded(Rounded(slope * factor) * upstream))
@@ -215,7 +223,8 @@ internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result
     private double Logit(CircleLossOptions held, PairKind kind, double s)
     {
         double c = Clamped(s), weight = Weight(held, kind, c);
-        double difference = Rounded(c - (kind == PairKind.Positive ? held.PositiveMargin : held.NegativeMargin)), gamma = kind == PairKind.Positive ? -held.Gamma : held.Gamma;
+        double difference = Rounded(c - (kind == PairKind.Positive ? held.PositiveMargin : held.NegativeMargin)),
+            gamma = kind == PairKind.Positive ? -held.Gamma : held.Gamma;
         return weightTimesDifference ? Rounded(gamma * Rounded(weight * difference)) : Rounded(Rounded(gamma * weight) * difference);
     }
 

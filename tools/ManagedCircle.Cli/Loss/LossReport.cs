@@ -5,7 +5,8 @@ namespace ManagedCircle.Cli.Loss;
 
 /// <summary>What <c>mcircle loss</c> says; the names and their order are a contract.</summary>
 internal sealed record LossReport(
-    double? Loss, long WorkspaceBytes, int Queries, int References, int Dimension, int Valid, int Nonzero, string Precision, string Isa, int Threads, double Milliseconds)
+    double? Loss, long WorkspaceBytes, int Queries, int References, int Dimension, int Valid, int Nonzero, string Precision, string Isa, int Threads,
+    double Milliseconds)
 {
     /// <summary>The same for people.</summary>
     public Table ToTable()

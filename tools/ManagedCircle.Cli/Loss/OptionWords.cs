@@ -31,7 +31,8 @@ internal static class OptionWords
     public static readonly (string Word, LossScope Value)[] Scope = [("query", LossScope.PerQuery), ("batch", LossScope.Batch)];
     public static readonly (string Word, LossCombination Value)[] Combine = [("joint", LossCombination.Joint), ("separate", LossCombination.Separate)];
     public static readonly (string Word, DiagonalPairs Value)[] Diagonal = [("keep", DiagonalPairs.Kept), ("remove", DiagonalPairs.Removed)];
-    public static readonly (string Word, LossReduction Value)[] Reduction = [("none", LossReduction.None), ("sum", LossReduction.Sum), ("mean", LossReduction.Mean)];
+    public static readonly (string Word, LossReduction Value)[] Reduction =
+        [("none", LossReduction.None), ("sum", LossReduction.Sum), ("mean", LossReduction.Mean)];
     public static readonly (string Word, MeanDenominator Value)[] Denominator =
     [
         ("all", MeanDenominator.All),

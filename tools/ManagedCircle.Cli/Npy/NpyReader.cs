@@ -139,7 +139,8 @@ internal static class NpyReader
         }
 
         public static string Expected<TStored>(TStored stored)
-            where TStored : INumber<TStored> => TStored.IsInteger(stored) ? $"a label from {long.MinValue} to {long.MaxValue}" : "a label that is a whole number";
+            where TStored : INumber<TStored> =>
+                TStored.IsInteger(stored) ? $"a label from {long.MinValue} to {long.MaxValue}" : "a label that is a whole number";
     }
 
     // ---- The numbers, a chunk at a time ------------------------------------------------------------------------------------------------------------------
