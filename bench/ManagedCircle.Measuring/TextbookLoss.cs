@@ -3,12 +3,16 @@ using System.Runtime.CompilerServices;
 
 namespace ManagedCircle.Measuring;
 
-/// <summary>What a C# developer writes first: the formulas in loops, with <see cref="TensorPrimitives"/> for each dot product and each row of the gradient. The baseline for small batches.</summary>
+/// <summary>
+/// What a C# developer writes first: the formulas in loops, with <see cref="TensorPrimitives"/> for each dot product and each row of the gradient. The baseline
+/// for small batches.
+/// </summary>
 public sealed class TextbookLoss(int count, int dimension)
 {
     private const float Gamma = 80, Margin = 0.4f;
 
-    private readonly float[] units = new float[count * dimension], norms = new float[count], similarities = new float[count * count], slopes = new float[count * count];
+    private readonly float[] units = new float[count * dimension], norms = new float[count], similarities = new float[count * count],
+        slopes = new float[count * count];
     private readonly float[] unitGradient = new float[count * dimension];
 
     // Compiled in full at once, as it would be in an app that has run for a while.

@@ -15,7 +15,8 @@ public sealed partial class ArrowTests
 
     // Public types that do something, rather than say what is asked for or was found.
     private static readonly string[] PublicBehaviour =
-        [nameof(CircleLoss), nameof(SimilarityLoss), nameof(CosineSimilarity), nameof(CircleMargins), nameof(CrossBatchMemory), $"{nameof(PairStatistics)}.{nameof(PairStatistics.Of)}"];
+        [nameof(CircleLoss), nameof(SimilarityLoss), nameof(CosineSimilarity), nameof(CircleMargins), nameof(CrossBatchMemory),
+            $"{nameof(PairStatistics)}.{nameof(PairStatistics.Of)}"];
 
     [Fact]
     public void Vectors_know_neither_kernels_nor_engine_nor_public_types() =>
@@ -39,7 +40,8 @@ public sealed partial class ArrowTests
 
     [Fact]
     public void Every_public_type_has_a_file_of_its_own() =>
-        Assert.Empty(PublicTypes.Except(Directory.EnumerateFiles(RepositoryFiles.PathOf("src", "ManagedCircle"), "*.cs").Select(path => Path.GetFileNameWithoutExtension(path)!)));
+        Assert.Empty(PublicTypes.Except(
+            Directory.EnumerateFiles(RepositoryFiles.PathOf("src", "ManagedCircle"), "*.cs").Select(path => Path.GetFileNameWithoutExtension(path)!)));
 
     private static void AssertSaysNothingOf(string folder, IEnumerable<string> names)
     {

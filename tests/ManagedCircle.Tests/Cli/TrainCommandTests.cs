@@ -50,7 +50,8 @@ public sealed class TrainCommandTests : IDisposable
 
         Assert.All(["--gamma 40", "--margin 0.3", "--dimension 4", "--seed 1", "--steps 6"], option => Assert.NotEqual(loss, Loss(option)));
 
-        double Loss(CommandLine option) => Run($"train {(CommandLine)(option.Words.Contains("--steps") ? "" : "--steps 5")} {option}").GetProperty("loss").GetDouble();
+        double Loss(CommandLine option) =>
+            Run($"train {(CommandLine)(option.Words.Contains("--steps") ? "" : "--steps 5")} {option}").GetProperty("loss").GetDouble();
     }
 
     [Fact]
@@ -116,7 +117,8 @@ public sealed class TrainCommandTests : IDisposable
         for (int i = 0; i < projected.Length; i++)
         {
             (int row, int column) = Math.DivRem(i, weights.Columns);
-            projected[i] = bias[column] + Enumerable.Range(0, Dimension).Sum(d => rows.Values[row * Dimension + d] * weights.Values[d * weights.Columns + column]);
+            projected[i] = bias[column] + Enumerable.Range(0, Dimension)
+                .Sum(d => rows.Values[row * Dimension + d] * weights.Values[d * weights.Columns + column]);
         }
 
         Assert.InRange(Retrieval.Measure(new LabeledRows(projected, NpyReader.ReadLabels(directory["y.npy"]), weights.Columns)).MapAtR, mapAtR[3] - 0.01, 1);
@@ -197,7 +199,8 @@ public sealed class TrainCommandTests : IDisposable
         ExpectBadInput("y.npy: no class has two or more of the 0 rows to train on, as 0 others are set aside for measuring", [], []);
         ExpectBadInput("y.npy: no class has two or more of the 2 rows to train on, as 2 others are set aside for measuring", [1, 2, 3, 4], [1, 2, 3, 4]);
         ExpectBadInput("y.npy: only one class has two or more of the 3 rows to train on, as 2 others are set aside for measuring", new float[5], new long[5]);
-        ExpectBadInput("y.npy: only one class has two or more of the 4 rows to train on, as 4 others are set aside for measuring", new float[8], [0, 0, 1, 1, 2, 2, 3, 3]);
+        ExpectBadInput("y.npy: only one class has two or more of the 4 rows to train on, as 4 others are set aside for measuring", new float[8],
+            [0, 0, 1, 1, 2, 2, 3, 3]);
     }
 
     [Fact]
@@ -220,7 +223,8 @@ public sealed class TrainCommandTests : IDisposable
         Random random = new(4);
         float[] centres = [.. Enumerable.Range(0, classes * dimension).Select(_ => 4 * random.NextSingle() - 2)];
         long[] labels = [.. Enumerable.Range(0, count).Select(i => (long)(i % classes))];
-        float[] values = [.. labels.SelectMany(label => centres.Skip((int)label * dimension).Take(dimension)).Select(centre => centre + 0.6f * random.NextSingle() - 0.3f + offset)];
+        float[] values = [.. labels.SelectMany(label => centres.Skip((int)label * dimension).Take(dimension))
+            .Select(centre => centre + 0.6f * random.NextSingle() - 0.3f + offset)];
         Write(values, labels);
         return (values, labels);
     }
@@ -239,7 +243,8 @@ public sealed class TrainCommandTests : IDisposable
 
         Assert.Equal((1, ""), (run.ExitCode, run.Output));
         Assert.StartsWith("mcircle: ", run.Error, StringComparison.Ordinal);
-        Assert.Contains($"{reason}: expected at least two such classes, so four rows or more of each{Environment.NewLine}", run.Error, StringComparison.Ordinal);
+        Assert.Contains($"{reason}: expected at least two such classes, so four rows or more of each{Environment.NewLine}", run.Error,
+            StringComparison.Ordinal);
         Assert.Equal(["X.npy", "y.npy"], directory.Names);
     }
 

@@ -15,7 +15,8 @@ public sealed class TrainingTests
         Assert.Equal(1797 * 64, digits.Values.Length);
         Assert.Equal([0f, 0, 5, 13, 9, 1, 0, 0], digits.Values[..8]);
         Assert.Equal((0f, 16f), (digits.Values.Min(), digits.Values.Max()));
-        Assert.Equal([178, 182, 177, 183, 181, 182, 181, 179, 174, 180], digits.Labels.CountBy(label => label).OrderBy(pair => pair.Key).Select(pair => pair.Value));
+        Assert.Equal([178, 182, 177, 183, 181, 182, 181, 179, 174, 180],
+            digits.Labels.CountBy(label => label).OrderBy(pair => pair.Key).Select(pair => pair.Value));
     }
 
     [Fact]

@@ -13,7 +13,8 @@ internal sealed record SimilarityResult(int N, int M, int D, int Threads, double
 internal sealed record SelfSimilarityResult(int N, int D, int Threads, double Milliseconds, double Speedup);
 
 /// <summary>One loss of a batch against itself; share is the bound, the time of its multiply-adds alone at the threads' peak, over the time.</summary>
-internal sealed record LossTimeResult(int N, int M, int D, int Threads, string Pass, string Mode, double Milliseconds, double BoundMilliseconds, double Share, long WorkspaceBytes);
+internal sealed record LossTimeResult(
+    int N, int M, int D, int Threads, string Pass, string Mode, double Milliseconds, double BoundMilliseconds, double Share, long WorkspaceBytes);
 
 /// <summary>A function over an array in the L1 cache.</summary>
 internal sealed record ElementwiseResult(string Op, double NanosecondsPerElement);
@@ -128,7 +129,8 @@ internal sealed class MachineBenchmark(SimdWidth isa, int maxThreads, TimeSpan e
         Add("forward-backward", "recomputed", 4 * unit, recomputing, () => recomputing.ForwardBackward(new(rows, labels), gradient));
         if (stored)
         {
-            using CircleLoss storing = new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxKeptSimilarityBytes = long.MaxValue });
+            using CircleLoss storing =
+                new(CircleLossOptions.Paper, new ExecutionOptions { Threads = threads, SimdWidth = isa, MaxKeptSimilarityBytes = long.MaxValue });
             Add("forward-backward", "stored", 3 * unit, storing, () => storing.ForwardBackward(new(rows, labels), gradient));
         }
 

@@ -23,7 +23,8 @@ internal static class TrainCommand
     private static readonly Option<long?> IgnoreLabel = CommandOption.Label("--ignore-label", "L", "A label whose rows take no part: unlabelled ones");
     private static readonly Option<int?> Dimension = CommandOption.Count(
         "--dimension", "d", $"The dimension to project to ({DefaultDimension}, or that of narrower rows)", least: 1);
-    private static readonly Option<int?> Steps = CommandOption.Count("--steps", "n", $"How many batches to train on ({DefaultSteps})", least: 0, most: 10_000_000);
+    private static readonly Option<int?> Steps =
+        CommandOption.Count("--steps", "n", $"How many batches to train on ({DefaultSteps})", least: 0, most: 10_000_000);
     private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the first weights and the batches are drawn from (0)", least: 0);
     private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80)", positive: true);
     private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4)");
