@@ -15,7 +15,8 @@ internal static class Probe
     public static string Run(out int failures)
     {
         string hash = SameBits.HashOfAll();
-        List<string> failed = [.. PublishedValues.All.SelectMany(value => value.MismatchesInFloat().Select(mismatch => $"{value.Name}: {mismatch}")), .. GradientMismatches()];
+        List<string> failed =
+            [.. PublishedValues.All.SelectMany(value => value.MismatchesInFloat().Select(mismatch => $"{value.Name}: {mismatch}")), .. GradientMismatches()];
         if (hash != SameBits.Expected)
         {
             failed.Add($"hash {hash}, expected {SameBits.Expected}");
@@ -40,7 +41,9 @@ internal static class Probe
     /// <summary>The first loss of a process, which is what a user waits for.</summary>
     public static double First() => PublishedValues.All[0].Problem.SolveInFloat().Result.Loss;
 
-    /// <summary>Milliseconds of a call, the best of groups that together take about half a second: what the code can do, whatever else the machine does.</summary>
+    /// <summary>
+    /// Milliseconds of a call, the best of groups that together take about half a second: what the code can do, whatever else the machine does.
+    /// </summary>
     public static double Best(Action call)
     {
         call();

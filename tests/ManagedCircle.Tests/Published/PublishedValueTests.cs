@@ -10,7 +10,8 @@ public sealed class PublishedValueTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void The_reference_gives_every_digit_printed(string name) => Assert.Empty(PublishedValues.All.Single(value => value.Name == name).MismatchesInDouble());
+    public void The_reference_gives_every_digit_printed(string name) =>
+        Assert.Empty(PublishedValues.All.Single(value => value.Name == name).MismatchesInDouble());
 
     [Theory]
     [MemberData(nameof(Names))]
