@@ -67,9 +67,6 @@ internal abstract class LossEngine : IDisposable
     /// <summary>The bytes of memory it holds.</summary>
     public abstract long WorkspaceBytes { get; }
 
-    /// <summary>Whether the last call kept its similarities between the two passes.</summary>
-    public abstract bool Kept { get; }
-
     public abstract LossResult Run(in LossCall call);
 
     public abstract void Dispose();
@@ -112,8 +109,6 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     public override SimdWidth SimdWidth { get; }
 
     public override long WorkspaceBytes => (long)(workspace.Capacity + store.Capacity);
-
-    public override bool Kept => memory.Kept != null;
 
     public override LossResult Run(in LossCall call)
     {
