@@ -20,7 +20,7 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.Equal((2, ManifestHash), (GoldenManifest.CurrentVersion, GoldenManifest.Hash(File.ReadAllBytes(Path.Combine(golden.Path, "manifest.json")))));
     }
 
-    private const string ManifestHash = "dccf875716760c694e7b76a07e0ccaaaa53d0aada12df0e82a7e4c194d17b713";
+    private const string ManifestHash = "c0c749c68088d8b78a58fb3882bd0a996b6846b60aaffcdfc4196af5b8304bad";
 
     [Fact]
     public void A_process_without_vectors_and_on_one_processor_writes_the_same_bytes()
@@ -171,7 +171,7 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         }
 
         Assert.Equal(5, GoldenSet.Open(directory["real"]).Manifest.Seed);
-        Assert.Equal(3, Directory.GetFileSystemEntries(directory["real"]).Length);
+        Assert.Equal(4, Directory.GetFileSystemEntries(directory["real"]).Length); // manifest, its hash, attributes for git, one case
     }
 
     [Fact]
@@ -183,6 +183,38 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
             GoldenSet.Write(directory["new/deep/set"], 0, [.. problems], static () => throw new InvalidOperationException("This disk fails.")));
 
         Assert.Empty(directory.Names);
+    }
+
+    [Fact]
+    public void A_set_whose_text_files_a_checkout_gave_other_line_endings_is_the_same_set()
+    {
+        GoldenProblem[] one = [new GoldenCases(0).All().First()];
+        GoldenSet.Write(directory["set"], 0, one, static () => { });
+        foreach (string name in (string[])["manifest.json", "manifest.sha256"])
+        {
+            string path = Path.Combine(directory["set"], name);
+            File.WriteAllText(path, File.ReadAllText(path).Replace("\n", "\r\n", StringComparison.Ordinal));
+        }
+
+        Assert.Equal(one[0].Name, GoldenSet.Open(directory["set"]).Manifest.Cases.Single().Name);
+        GoldenSet.Write(directory["set"], 0, one, static () => { });
+        Assert.DoesNotContain('\r', File.ReadAllText(Path.Combine(directory["set"], "manifest.json")));
+    }
+
+    [Fact]
+    public void A_set_brings_attributes_for_git_and_keeps_those_that_are_there()
+    {
+        GoldenProblem[] one = [new GoldenCases(0).All().First()];
+        GoldenSet.Write(directory["set"], 0, one, static () => { });
+        Assert.StartsWith("* -text\n", File.ReadAllText(Path.Combine(directory["set"], ".gitattributes")), StringComparison.Ordinal);
+
+        Directory.CreateDirectory(directory["mine"]);
+        File.WriteAllText(Path.Combine(directory["mine"], ".gitattributes"), "* -text export-ignore\n");
+        GoldenSet.Write(directory["mine"], 0, one, static () => { });
+        GoldenSet.Write(directory["mine"], 0, one, static () => { });
+
+        Assert.Equal("* -text export-ignore\n", File.ReadAllText(Path.Combine(directory["mine"], ".gitattributes")));
+        Assert.Single(GoldenSet.Open(directory["mine"]).Manifest.Cases);
     }
 
     [Theory]

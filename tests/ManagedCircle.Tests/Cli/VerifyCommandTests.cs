@@ -1,5 +1,7 @@
 using System.Globalization;
+using System.IO.Enumeration;
 using System.Text.Json;
+using ManagedCircle.Cli;
 using ManagedCircle.Cli.Golden;
 using ManagedCircle.Cli.Npy;
 using ManagedCircle.Tests.Support;
@@ -24,8 +26,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         CaseAnswers[] cases = [.. golden.Small.Select(vectors =>
         {
             Dictionary<string, double[]> answers = planted.Solve(vectors.Problem) ?? vectors.Answers;
-            return new CaseAnswers(
-                vectors.Problem, vectors.Item, vectors.Answers, answers, vectors.Check(answers, NumberFormat.Float32).Any(check => check.Verdict == Verdict.Wrong));
+            IEnumerable<AnswerCheck> wrong = vectors.Check(answers, NumberFormat.Float32).Where(check => check.Verdict == Verdict.Wrong);
+            return new CaseAnswers(vectors.Problem, vectors.Item, vectors.Answers, answers, wrong.Select(check => check.Quantity).ToHashSet());
         })];
 
         Assert.Contains(cases, item => item.Failed);
@@ -290,7 +292,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     {
         AnswerCheck check = new("<script>", "a&b", Verdict.Unreadable, Reason: "\"<img src=x>\"");
 
-        string page = VerificationReport.Of(new Verification(NumberFormat.Float32, [check], null)).ToHtml();
+        string page = VerificationPage.Of(VerificationReport.Of(new Verification(NumberFormat.Float32, [check], null, [])));
 
         Assert.Contains("&lt;script&gt;", page, StringComparison.Ordinal);
         Assert.Contains("a&amp;b", page, StringComparison.Ordinal);
@@ -298,6 +300,110 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.DoesNotContain("<script>", page, StringComparison.Ordinal);
         Assert.DoesNotContain("<img", page, StringComparison.Ordinal);
         Assert.DoesNotContain("http", page, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_terminal_shows_what_is_wrong_with_its_reason_and_counts_what_is_right()
+    {
+        AnswerCheck right = AnswerCheck.Of("right-case", Quantity.Losses, [1, 2], [1, 2], [2], new(0.1));
+        AnswerCheck wrong = AnswerCheck.Of("wrong-case", Quantity.Losses, [1, 2], [1, 3], [2], new(0.1));
+
+        VerificationReport passed = VerificationReport.Of(new Verification(NumberFormat.Float32, [right], null, []));
+        VerificationReport failed = VerificationReport.Of(new Verification(NumberFormat.Float32, [.. Enumerable.Repeat(right, 40), .. Enumerable.Repeat(wrong, 30)], null, []));
+
+        Assert.Null(passed.ToTable());
+        Assert.Equal("1 answers to 1 cases in float32: 1 right, 0 wrong, 0 missing, 0 unreadable", passed.Summary().Single());
+        using StringWriter text = new();
+        Terminal.WriteTable(text, failed.ToTable()!);
+        Assert.DoesNotContain("right-case", text.ToString(), StringComparison.Ordinal);
+        Assert.Contains("3, expected 2 within 0.1: 1 apart", text.ToString(), StringComparison.Ordinal);
+        Assert.Equal(20, text.ToString().Split("wrong-case").Length - 1);
+        Assert.Contains("10 more", text.ToString(), StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_page_has_what_is_wrong_first_and_filters_without_a_script()
+    {
+        AnswerCheck right = AnswerCheck.Of("right-case", Quantity.Loss, [1], [1], [1], new(0.1));
+        AnswerCheck wrong = AnswerCheck.Of("wrong-case", Quantity.Gradient, [1], [3], [1], new(0.1));
+
+        string page = VerificationPage.Of(VerificationReport.Of(new Verification(NumberFormat.Float32, [right, wrong], null, ["gradients: wrong in 1 of 1 cases"])));
+
+        Assert.True(page.IndexOf("<tr class=\"of gradients wrong\">", StringComparison.Ordinal) < page.IndexOf("<tr class=\"of loss right\">", StringComparison.Ordinal));
+        Assert.Contains("id=\"show-not-right\" checked", page, StringComparison.Ordinal);
+        Assert.Contains("name=\"viewport\"", page, StringComparison.Ordinal);
+        Assert.Contains("<li>gradients: wrong in 1 of 1 cases</li>", page, StringComparison.Ordinal);
+        Assert.DoesNotContain("<script", page, StringComparison.Ordinal);
+    }
+
+    [Theory]
+    [InlineData(16.300820400000207, 16.3008204, 2e-13, "16.3008204000002, expected 16.3008204 within 2E-13: 2.06E-13 apart")]
+    [InlineData(2.5, 1, 0.1, "2.5, expected 1 within 0.1: 1.5 apart")]
+    [InlineData(1000.001, 1000, 1e-4, "1000.001, expected 1000 within 0.0001: 0.001 apart")]
+    [InlineData(double.NaN, 1, 0.1, "NaN, expected 1 within 0.1")]
+    public void A_reason_has_as_many_digits_as_show_the_difference(double answer, double expected, double tolerance, string reason)
+    {
+        AnswerCheck check = AnswerCheck.Of("case", Quantity.Loss, [expected], [answer], [1], new(tolerance));
+
+        Assert.Equal(reason, VerificationRow.Of(check).Reason);
+    }
+
+    public static TheoryData<string, string> Unknown => new()
+    {
+        { "third", "gradients: wrong in * cases; each is 0.333 times the expected one*" },
+        { "times-count", "*each is the expected one times the number of queries*" },
+        { "over-dimension", "*each is the expected one over the dimension*" },
+        { "reversed", "losses: *has its rows in reverse order*" },
+        { "nan", "gradients: *holds NaN in the first rows only*" },
+        { "last-columns", "gradients: *is wrong in the last columns only*" },
+        { "attached-only", "gradients: *; only where alpha-gradient is attached (* of * such cases)" },
+        { "gamma-at-least-80", "losses: *; only where gamma is at least 80 (* of * such cases)" },
+        { "references-only", "gradients: *; only where entry is references (* of * such cases)" },
+        { "plus-one", "*is the expected one + 1 in every number" },
+        { "by-norm", "gradients: *is in every row the expected one times the norm of the row*" },
+        { "absolute", "*is the absolute value of the expected one*" },
+    };
+
+    [Theory]
+    [MemberData(nameof(Unknown))]
+    public void What_no_known_mistake_gives_is_summarised_by_quantity_option_and_shape(string mistake, string expected)
+    {
+        CaseAnswers[] cases = [.. golden.Small.Select(vectors =>
+        {
+            Dictionary<string, double[]> answers = vectors.Answers.ToDictionary(answer => answer.Key, answer => Spoil(mistake, vectors.Problem, answer.Key, answer.Value));
+            IEnumerable<AnswerCheck> wrong = vectors.Check(answers, NumberFormat.Float32).Where(check => check.Verdict == Verdict.Wrong);
+            return new CaseAnswers(vectors.Problem, vectors.Item, vectors.Answers, answers, wrong.Select(check => check.Quantity).ToHashSet());
+        })];
+
+        IReadOnlyList<string> findings = Findings.Of(cases, NumberFormat.Float32);
+
+        Assert.True(
+            findings.Any(line => FileSystemName.MatchesSimpleExpression(expected, line)), $"{expected}{Environment.NewLine}{string.Join(Environment.NewLine, findings)}");
+        Assert.Contains("right everywhere: ", findings[^1], StringComparison.Ordinal);
+    }
+
+    private static double[] Spoil(string mistake, GoldenProblem problem, string quantity, double[] right)
+    {
+        bool isGradient = quantity.EndsWith("gradient", StringComparison.Ordinal), isMatrix = isGradient && problem.Labels.Length > 2;
+        int[] shape = problem.ShapeOf(quantity);
+        int columns = shape[^1];
+        return mistake switch
+        {
+            "third" when isGradient => [.. right.Select(x => x / 3)],
+            "times-count" when isGradient => [.. right.Select(x => x * problem.Labels.Length)],
+            "over-dimension" when isGradient => [.. right.Select(x => x / problem.Columns)],
+            "reversed" when quantity == Quantity.Losses => [.. right.Reverse()],
+            "nan" when isMatrix => [.. right.Select((x, i) => i < columns ? double.NaN : x)],
+            "last-columns" when isMatrix => [.. right.Select((x, i) => i % columns >= columns / 4 * 4 ? 0 : x)],
+            "attached-only" when isGradient && problem.Options is { WeightGradient: WeightGradient.Attached, Weighting: PairWeighting.Circle } => [.. right.Select((x, i) => x * (1.25 + 0.5 * (i % 3)))],
+            "gamma-at-least-80" when quantity == Quantity.Losses && problem.Options.Gamma >= 80 => [.. right.Select((x, i) => x * (1 + 0.01 * (i % 5)))],
+            "references-only" when isGradient && problem.Entry == CaseEntry.References => [.. right.Select((x, i) => x * (1 + 0.01 * (i % 5)))],
+            "plus-one" when quantity == Quantity.Losses => [.. right.Select(x => x + 1)],
+            "by-norm" when quantity == Quantity.Gradient => [.. right.Select((x, i) =>
+                x * Math.Sqrt(problem.Rows.AsSpan(i / columns * columns, columns).ToArray().Sum(y => y * y)))],
+            "absolute" when isGradient => [.. right.Select(Math.Abs)],
+            _ => right,
+        };
     }
 
     [Theory]

@@ -33,7 +33,7 @@ internal static class VerifyCommand
             verification = Verification.Of(set, results, precision, caseDone));
         VerificationReport report = VerificationReport.Of(verification!);
 
-        page?.Write(Encoding.UTF8.GetBytes(report.ToHtml()));
+        page?.Write(Encoding.UTF8.GetBytes(VerificationPage.Of(report)));
         files.Commit();
         TextWriter output = command.InvocationConfiguration.Output;
         if (command.GetValue(Json))
@@ -42,7 +42,11 @@ internal static class VerifyCommand
         }
         else
         {
-            Terminal.WriteTable(output, report.ToTable());
+            if (report.ToTable() is { } table)
+            {
+                Terminal.WriteTable(output, table);
+            }
+
             foreach (string line in report.Summary())
             {
                 output.WriteLine(line);

@@ -15,6 +15,14 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Detached ? options with { WeightGradient = WeightGradient.Attached } : null),
         WithOptions("alpha-detached", "alpha is held constant (detached), where the case differentiates it too (attached)", options =>
             options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Attached ? options with { WeightGradient = WeightGradient.Detached } : null),
+        OfPairs("alpha-attached-positives", "alpha is differentiated for positives only, where the case does so for all pairs or for none", (options, kind, s) =>
+            HalfAttached(options, kind, s, PairKind.Positive)),
+        OfPairs("alpha-attached-negatives", "alpha is differentiated for negatives only, where the case does so for all pairs or for none", (options, kind, s) =>
+            HalfAttached(options, kind, s, PairKind.Negative)),
+        OfPairs("alpha-half-attached", "half of alpha's derivative is in the gradient, where the case has all of it or none", (options, kind, s) =>
+            options.Weighting == PairWeighting.Constant
+                ? null
+                : Right(options, kind, s) with { Slope = (AttachedSlope(options, kind, s) + DetachedSlope(options, kind, s)) / 2 }),
         OfPairs("alpha-constant", "alpha is 1, where the case weights a pair by its distance from the optimum", (options, kind, s) =>
             options.Weighting == PairWeighting.Circle ? new Pair(kind, Sign(options, kind) * (s - MarginOf(options, kind)), Sign(options, kind)) : null),
         WithOptions("alpha-circle", "a pair is weighted by its distance from the optimum, where the case has alpha 1", options =>
@@ -23,6 +31,22 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         OfPairs("alpha-zero-dropped", "pairs of alpha 0 are left out of the log-sum-exp, where each counts e^0", (options, kind, s) =>
             Right(options, PairFormulas.Weight(options, kind, s) == 0 ? PairKind.Ignored : kind, s)),
         new("masked-counts-one", "pairs masked out by a factor 0 still count e^0 in the log-sum-exp; they should not be in it", MaskedByAFactor),
+
+        new("exp-before-max", "e^logit is taken before the largest logit is subtracted, and is beyond float32 where a log-sum-exp is above 88.7", problem =>
+            Overflowing(problem, (p, n) => Math.Abs(p) > LargestExponent || Math.Abs(n) > LargestExponent)),
+        new("softplus-overflow", "log(1 + e^z) is taken of a z above 88.7, where e^z is beyond float32 and the loss is about z", problem =>
+            Overflowing(problem, problem.Options.Combination == LossCombination.Joint
+                ? (p, n) => p + n > LargestExponent
+                : (p, n) => p > LargestExponent || n > LargestExponent)),
+        OfPlacedPairs("log-mean-exp", "the log-sum-exp is one of means, less the logarithm of the number of pairs", (problem, result, i) =>
+            OfMeans(problem, result, i, slopeTimes: 1)),
+        OfPlacedPairs("log-mean-exp-in-shares", "the log-sum-exp is one of means, and shares e^(logit - log-sum-exp) add up to the number of pairs", (problem, result, i) =>
+            OfMeans(problem, result, i, slopeTimes: CountOf(problem, result, i))),
+        new("base-2", "2^x and log2 x are taken for e^x and ln x", InBaseTwo),
+        LastTileLeftOut(4),
+        LastTileLeftOut(8),
+        LastTileLeftOut(16),
+        LastTileLeftOut(32),
 
         MeanOver("mean-over-all", "the mean is over all queries", MeanDenominator.All),
         MeanOver("mean-over-valid", "the mean is over the valid queries", MeanDenominator.Valid),
@@ -70,18 +94,32 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
                 ? null
                 : Right(options, kind, s) with { Slope = PairFormulas.Slope(options, kind, Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, 1)) }),
 
+        OfPairs("similarities-floored", "similarities below 0 count as 0 (a ReLU), without gradient", (options, kind, s) =>
+            Right(options, kind, Math.Max(s, 0)) is var pair && s < 0 ? pair with { Slope = 0 } : pair),
+
         WithTerms("weights-ignored", "the weights are ignored", terms => terms.Weights.Length == 0 ? null : terms with { Weights = [] }),
+        WithTerms("weights-sum-to-one", "the weights are divided by their sum", terms => Weighted(terms, sum => 1 / sum)),
+        WithTerms("weights-mean-one", "the weights are divided by their mean", terms => Weighted(terms, sum => terms.Weights.Length / sum)),
         WithTerms("upstream-ignored", "the upstream gradient is ignored", terms => terms.Upstream.Length == 0 ? null : terms with { Upstream = [] }),
         WithTerms("excluded-references-ignored", "the excluded references take part", terms => terms.ExcludedReferences.Length == 0 ? null : terms with { ExcludedReferences = [] }),
+        Excluding("excluded-references-from-1", "the excluded references are counted from 1: the one before is excluded", r => r - 1),
+        Excluding("excluded-references-next", "the reference after the excluded one is excluded", r => r + 1),
+        new("losses-sorted", "the losses are sorted", SortedLosses),
+        new("column-major", "the numbers of a matrix are in column-major order, under a header that says row-major", ColumnMajor),
         new("losses-weighted", "the losses per query are multiplied by their weights; only the reduced loss is", WeightedLosses),
         WithOptions("output-scale-ignored", "the output scale 1 / gamma is ignored", options =>
             options.OutputScale == OutputScale.InverseGamma ? options with { OutputScale = OutputScale.One } : null),
         WithOptions("margins-swapped", "the margins of positives and negatives are exchanged", options =>
             options with { PositiveMargin = options.NegativeMargin, NegativeMargin = options.PositiveMargin }),
+        WithOptions("negative-optimum-plus-margin", "the optimum of negatives is +m, not -m", options =>
+            options.Weighting == PairWeighting.Circle && options.NegativeOptimum == -options.Margin ? options with { NegativeOptimum = options.Margin } : null),
         WithOptions("optimum-without-margin", "the optima are 1 and 0, without the margin", options =>
             options.Weighting == PairWeighting.Circle ? options with { PositiveOptimum = 1, NegativeOptimum = 0 } : null),
         new("softplus-missing", "the loss is P + N, without the softplus", WithoutSoftplus),
     ];
+
+    // e^x is beyond float32 above ln 2^128, and is nothing or half lost below -87.3.
+    private const double LargestExponent = 88.72;
 
     /// <summary>What a pair is, and the logit and slope that it has.</summary>
     private readonly record struct Pair(PairKind Kind, double Logit, double Slope);
@@ -111,22 +149,22 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     });
 
     /// <summary>A mistake in what single pairs are.</summary>
-    private static Convention OfPairs(string name, string mistake, Func<CircleLossOptions, PairKind, double, Pair?> pairOf) => new(name, mistake, problem =>
+    private static Convention OfPairs(string name, string mistake, Func<CircleLossOptions, PairKind, double, Pair?> pairOf) =>
+        OfPlacedPairs(name, mistake, (problem, result, i) => result.Pairs[i] == PairKind.Ignored ? default(Pair) : pairOf(problem.Options, result.Pairs[i], result.Similarities[i]));
+
+    /// <summary>A mistake in what pairs are, by their place in the matrix.</summary>
+    private static Convention OfPlacedPairs(string name, string mistake, Func<GoldenProblem, ReferenceResult, int, Pair?> pairOf) => new(name, mistake, problem =>
     {
         ReferenceResult right = problem.Solve();
         Pair[] pairs = new Pair[right.Pairs.Length];
         for (int i = 0; i < pairs.Length; i++)
         {
-            if (right.Pairs[i] != PairKind.Ignored)
+            if (pairOf(problem, right, i) is not { } pair)
             {
-                Pair? pair = pairOf(problem.Options, right.Pairs[i], right.Similarities[i]);
-                if (pair is null)
-                {
-                    return null;
-                }
-
-                pairs[i] = pair.Value;
+                return null;
             }
+
+            pairs[i] = pair;
         }
 
         return FromPairs(problem, pairs, right.Similarities.Length);
@@ -136,6 +174,101 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     private static Dictionary<string, double[]> Answers(GoldenProblem problem, GoldenProblem changed) => problem.AnswersOf(changed.Solve());
 
     private static Pair Right(CircleLossOptions options, PairKind kind, double s) => new(kind, PairFormulas.Logit(options, kind, s), PairFormulas.Slope(options, kind, s));
+
+    private static Pair PairAt(GoldenProblem problem, ReferenceResult result, int i) =>
+        result.Pairs[i] == PairKind.Ignored ? default : Right(problem.Options, result.Pairs[i], result.Similarities[i]);
+
+    private static int CountOf(GoldenProblem problem, ReferenceResult result, int i)
+    {
+        int loss = problem.Options.Scope == LossScope.Batch ? 0 : i / problem.ReferenceCount;
+        return (result.Pairs[i] == PairKind.Positive ? result.PositiveCounts : result.NegativeCounts)[loss];
+    }
+
+    private static Pair OfMeans(GoldenProblem problem, ReferenceResult result, int i, double slopeTimes) => PairAt(problem, result, i) is var pair && pair.Kind == PairKind.Ignored
+        ? pair
+        : new Pair(pair.Kind, pair.Logit - StableMath.Log(CountOf(problem, result, i)), slopeTimes * pair.Slope);
+
+    private static double AttachedSlope(CircleLossOptions options, PairKind kind, double s) =>
+        PairFormulas.Slope(options with { WeightGradient = WeightGradient.Attached }, kind, s);
+
+    private static double DetachedSlope(CircleLossOptions options, PairKind kind, double s) =>
+        PairFormulas.Slope(options with { WeightGradient = WeightGradient.Detached }, kind, s);
+
+    private static Pair? HalfAttached(CircleLossOptions options, PairKind kind, double s, PairKind attached) => options.Weighting == PairWeighting.Constant
+        ? null
+        : Right(options, kind, s) with { Slope = kind == attached ? AttachedSlope(options, kind, s) : DetachedSlope(options, kind, s) };
+
+    /// <summary>Loops over whole tiles of references leave out what is left.</summary>
+    private static Convention LastTileLeftOut(int width) => OfPlacedPairs(
+        $"last-tile-of-{width}-left-out", $"references behind the last whole tile of {width} are left out", (problem, result, i) =>
+            i % problem.ReferenceCount < problem.ReferenceCount / width * width ? PairAt(problem, result, i) : default(Pair));
+
+    /// <summary>NaN, which stands for any number that is not finite and what comes of it, in every loss that overflows and in the gradients that it touches.</summary>
+    private static Dictionary<string, double[]>? Overflowing(GoldenProblem problem, Func<double, double, bool> overflows)
+    {
+        ReferenceResult result = problem.Solve();
+        int pairsPerLoss = problem.Options.Scope == LossScope.Batch ? result.Pairs.Length : problem.ReferenceCount;
+        double[] losses = [.. result.Losses], similarityGradient = [.. result.SimilarityGradient];
+        for (int i = 0; i < losses.Length; i++)
+        {
+            if (result.PositiveCounts[i] > 0 && result.NegativeCounts[i] > 0 && overflows(result.PositiveLogSumExp[i], result.NegativeLogSumExp[i]))
+            {
+                losses[i] = double.NaN;
+                for (int j = i * pairsPerLoss; j < (i + 1) * pairsPerLoss; j++)
+                {
+                    similarityGradient[j] = result.Pairs[j] == PairKind.Ignored ? 0 : double.NaN;
+                }
+            }
+        }
+
+        if (!losses.Any(double.IsNaN))
+        {
+            return null;
+        }
+
+        (double[] gradient, double[] referenceGradient) = problem.RowGradients(similarityGradient, throughNormalization: true);
+        Dictionary<string, double[]> answers = problem.AnswersOf(result, similarityGradient, gradient, referenceGradient);
+        answers[Quantity.Losses] = losses;
+        if (answers.ContainsKey(Quantity.Loss))
+        {
+            answers[Quantity.Loss] = [double.NaN];
+        }
+
+        return answers;
+    }
+
+    // log2(1 + 2^z) with 2^x for all exponentials is the loss of gamma ln 2, over ln 2; an output scale of 1 / gamma has that of gamma itself.
+    private static Dictionary<string, double[]> InBaseTwo(GoldenProblem problem)
+    {
+        double ln2 = StableMath.Log(2), scale = problem.Options.OutputScale == OutputScale.InverseGamma ? 1 : 1 / ln2;
+        return Answers(problem, problem with { Options = problem.Options with { Gamma = problem.Options.Gamma * ln2 } })
+            .ToDictionary(answer => answer.Key, answer => (double[])[.. answer.Value.Select(x => scale * x)]);
+    }
+
+    private static ReferenceTerms? Weighted(ReferenceTerms terms, Func<double, double> factor) => terms.Weights.Sum() is not 0 and double sum
+        ? terms with { Weights = [.. terms.Weights.Select(weight => weight * factor(sum))] }
+        : null;
+
+    private static Convention Excluding(string name, string mistake, Func<int, int> instead) => new(name, mistake, problem =>
+    {
+        int[] excluded = [.. problem.Terms.ExcludedReferences.Select(r => r < 0 || instead(r) >= problem.ReferenceCount ? -1 : Math.Max(-1, instead(r)))];
+        return excluded.Length == 0 ? null : Answers(problem, problem with { Terms = problem.Terms with { ExcludedReferences = excluded } });
+    });
+
+    private static Dictionary<string, double[]> SortedLosses(GoldenProblem problem)
+    {
+        Dictionary<string, double[]> answers = problem.AnswersOf(problem.Solve());
+        answers[Quantity.Losses] = [.. answers[Quantity.Losses].Order()];
+        return answers;
+    }
+
+    private static Dictionary<string, double[]> ColumnMajor(GoldenProblem problem)
+    {
+        Dictionary<string, double[]> answers = problem.AnswersOf(problem.Solve());
+        return answers.ToDictionary(answer => answer.Key, answer => problem.ShapeOf(answer.Key) is [int rows, int columns]
+            ? (double[])[.. answer.Value.Select((_, i) => answer.Value[i % rows * columns + i / rows])]
+            : answer.Value);
+    }
 
     private static Pair? UnflooredPair(CircleLossOptions options, PairKind kind, double s)
     {

@@ -35,16 +35,19 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
         GoldenManifest manifest;
         try
         {
+            // What another version has in it is no error of this one's.
+            (string? format, int version) = JsonSerializer.Deserialize<Head>(bytes, new JsonSerializerOptions(Json) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip })
+                ?? throw new BadInputException(path, "null: expected a manifest");
+            if (format != FormatName || version != CurrentVersion)
+            {
+                throw new BadInputException(path, $"format '{format}' version {version}: expected '{FormatName}' version {CurrentVersion}; mcircle golden writes one");
+            }
+
             manifest = JsonSerializer.Deserialize<GoldenManifest>(bytes, Json) ?? throw new BadInputException(path, "null: expected a manifest");
         }
         catch (JsonException error)
         {
             throw new BadInputException(path, $"no manifest of a golden set: {error.Message}");
-        }
-
-        if (manifest.Format != FormatName || manifest.Version != CurrentVersion)
-        {
-            throw new BadInputException(path, $"format '{manifest.Format}' version {manifest.Version}: expected '{FormatName}' version {CurrentVersion}");
         }
 
         HashSet<string> names = [];
@@ -64,6 +67,8 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
 
     /// <summary>The SHA-256 of some bytes, as it is written.</summary>
     public static string Hash(ReadOnlySpan<byte> bytes) => Convert.ToHexStringLower(SHA256.HashData(bytes));
+
+    private sealed record Head(string? Format, int Version);
 
     // A name of a directory and of files, on any system.
     [GeneratedRegex(@"\A[a-z0-9]([a-z0-9.-]{0,98}[a-z0-9])?\z")]

@@ -9,6 +9,10 @@ namespace ManagedCircle.Cli.Golden;
 /// <summary>A golden set in a directory.</summary>
 internal sealed class GoldenSet
 {
+    // Git must not change line endings: files have hashes.
+    private const string AttributesName = ".gitattributes";
+    private static readonly byte[] Attributes = Encoding.ASCII.GetBytes("* -text\n*.npy binary\n");
+
     private readonly string directory;
 
     private GoldenSet(string directory, GoldenManifest manifest) => (this.directory, Manifest) = (directory, manifest);
@@ -21,11 +25,14 @@ internal sealed class GoldenSet
     {
         ThrowIfNoDirectory(directory);
         string path = Path.Combine(directory, GoldenManifest.FileName), hashPath = Path.Combine(directory, GoldenManifest.HashName);
-        byte[] bytes = ReadFile(path, Array.MaxLength), hash = ReadFile(hashPath, 1 << 10);
+        byte[] bytes = WithNewLines(ReadFile(path, Array.MaxLength)), hash = WithNewLines(ReadFile(hashPath, 1 << 10));
         return Encoding.Latin1.GetString(hash) == HashLine(bytes)
             ? new GoldenSet(directory, GoldenManifest.Parse(bytes, path))
             : throw new BadInputException(path, $"altered: its SHA-256 is {GoldenManifest.Hash(bytes)}, which is not what {GoldenManifest.HashName} says");
     }
+
+    // A checkout may have given the two text files the line endings of its system, which say the same.
+    private static byte[] WithNewLines(byte[] text) => text.AsSpan().IndexOf("\r\n"u8) < 0 ? text : [.. text.Where((letter, i) => letter != '\r' || i + 1 == text.Length || text[i + 1] != '\n')];
 
     /// <summary>Reads the inputs of a case.</summary>
     /// <exception cref="BadInputException">A file is missing or altered, or the arrays do not fit each other.</exception>
@@ -117,6 +124,8 @@ internal sealed class GoldenSet
             byte[] manifestBytes = manifest.ToBytes();
             folder.Write(GoldenManifest.FileName, manifestBytes);
             folder.Write(GoldenManifest.HashName, Encoding.Latin1.GetBytes(HashLine(manifestBytes)));
+            string attributes = Path.Combine(folder.Target, AttributesName);
+            folder.Write(AttributesName, File.Exists(attributes) ? File.ReadAllBytes(attributes) : Attributes);
             ThrowUnlessReplaceable(folder.Target, folder.Unfinished);
             folder.Commit();
             return (manifest, bytes);
@@ -200,6 +209,7 @@ internal sealed class GoldenSet
     [
         Path.Combine(directory, GoldenManifest.FileName),
         Path.Combine(directory, GoldenManifest.HashName),
+        Path.Combine(directory, AttributesName),
         .. Manifest.Cases.SelectMany(item => item.Inputs.Keys.Concat(item.Outputs.Keys).Select(array => PathOf(directory, item.Name, array))),
     ];
 
@@ -214,7 +224,7 @@ internal sealed class GoldenSet
             throw new BadInputException(target, "a file: expected the name of a directory");
         }
 
-        if (!Directory.Exists(target) || !Directory.EnumerateFileSystemEntries(target).Any(entry => entry != unfinished))
+        if (!Directory.Exists(target) || Directory.EnumerateFileSystemEntries(target).All(entry => entry == unfinished || entry == Path.Combine(target, AttributesName)))
         {
             return;
         }

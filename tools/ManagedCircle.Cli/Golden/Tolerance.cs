@@ -136,9 +136,9 @@ internal sealed record Tolerance(
 /// <summary>The tolerance of every precision; null where that precision tells nothing.</summary>
 internal sealed record Tolerances(Tolerance? Float16, Tolerance? Bfloat16, Tolerance? Float32, Tolerance? Float64)
 {
-    // Trials of cases of up to so many multiplications, and of larger ones, whose many numbers spread the less.
-    private const int Trials = 16, TrialsOfLargeCases = 8;
-    private const long LargeCase = 1 << 17;
+    // Trials of cases of few multiplications, of more, and of the largest, whose many numbers spread the less.
+    private const int Trials = 16, TrialsOfLargeCases = 8, TrialsOfLargestCases = 4;
+    private const long LargeCase = 1 << 17, LargestCase = 1 << 20;
 
     // Roundings are 2^-29 of float32's, and the reference has its own, as large as a backend's.
     private const double Float64OverFloat32 = 2.0 / (1 << 29);
@@ -151,7 +151,7 @@ internal sealed record Tolerances(Tolerance? Float16, Tolerance? Bfloat16, Toler
     {
         SplitMix64 random = SplitMix64.Of(0, problem.Name + "/roundings");
         Dictionary<string, double[]> answers = problem.AnswersOf(result);
-        int count = problem.Size > LargeCase ? TrialsOfLargeCases : Trials;
+        int count = problem.Size > LargestCase ? TrialsOfLargestCases : problem.Size > LargeCase ? TrialsOfLargeCases : Trials;
         Dictionary<string, Tolerance?> float16 = InFormat(NumberFormat.Float16), bfloat16 = InFormat(NumberFormat.Bfloat16), float32 = InFormat(NumberFormat.Float32);
         return answers.Keys.ToDictionary(quantity => quantity, quantity =>
             new Tolerances(float16[quantity], bfloat16[quantity], float32[quantity], float32[quantity]?.Times(Float64OverFloat32)));

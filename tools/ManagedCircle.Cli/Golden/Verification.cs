@@ -131,7 +131,8 @@ internal static class CommonScale
 /// <param name="Precision">The precision they were computed in.</param>
 /// <param name="Checks">Every answer, in the order of the set.</param>
 /// <param name="Cause">The mistake that the numbers match, where there is one.</param>
-internal sealed record Verification(NumberFormat Precision, IReadOnlyList<AnswerCheck> Checks, Convention? Cause)
+/// <param name="Findings">What the wrong answers have in common.</param>
+internal sealed record Verification(NumberFormat Precision, IReadOnlyList<AnswerCheck> Checks, Cause? Cause, IReadOnlyList<string> Findings)
 {
     public bool Passed => Checks.All(check => check.Verdict == Verdict.Right);
 
@@ -147,19 +148,20 @@ internal sealed record Verification(NumberFormat Precision, IReadOnlyList<Answer
         {
             GoldenProblem problem = set.ReadProblem(item);
             Dictionary<string, double[]> answers = [], expected = [];
-            int before = checks.Count;
             foreach ((string quantity, ManifestArray array) in item.Outputs)
             {
                 expected[quantity] = set.ReadAnswer(item, quantity);
                 checks.Add(Check(results, item.Name, quantity, array, expected[quantity], precision, answers));
             }
 
-            bool failed = checks.Skip(before).Any(check => check.Verdict == Verdict.Wrong);
-            cases.Add(new CaseAnswers(problem, item, expected, answers, failed));
+            cases.Add(new CaseAnswers(problem, item, expected, answers, new HashSet<string>()));
             caseDone();
         }
 
-        return new Verification(precision, CommonScale.Judge(checks, precision), Diagnosis.Of(cases, precision));
+        IReadOnlyList<AnswerCheck> judged = CommonScale.Judge(checks, precision);
+        ILookup<string, string> wrong = judged.Where(check => check.Verdict == Verdict.Wrong).ToLookup(check => check.Case, check => check.Quantity);
+        cases = [.. cases.Select(item => item with { Wrong = wrong[item.Item.Name].ToHashSet() })];
+        return new Verification(precision, judged, Diagnosis.Of(cases, precision), Golden.Findings.Of(cases, precision));
     }
 
     private static AnswerCheck Check(
@@ -193,9 +195,12 @@ internal sealed record Verification(NumberFormat Precision, IReadOnlyList<Answer
     }
 }
 
-/// <summary>What a backend answers to a case.</summary>
-internal sealed record CaseAnswers(GoldenProblem Problem, ManifestCase Item, Dictionary<string, double[]> Expected, Dictionary<string, double[]> Answers, bool Failed)
+/// <summary>What a backend answers to a case, and which of it is wrong.</summary>
+internal sealed record CaseAnswers(
+    GoldenProblem Problem, ManifestCase Item, Dictionary<string, double[]> Expected, Dictionary<string, double[]> Answers, IReadOnlySet<string> Wrong)
 {
+    public bool Failed => Wrong.Count > 0;
+
     // Numbers under a mistake may be larger than the right ones, and their errors with them; trials are no bound of those.
     private const double OfTolerance = 16, OfUnit = 4;
 
@@ -231,35 +236,4 @@ internal sealed record CaseAnswers(GoldenProblem Problem, ManifestCase Item, Dic
     }
 
     private static double Largest(double[] numbers) => numbers.Where(double.IsFinite).Select(Math.Abs).DefaultIfEmpty(0).Max();
-}
-
-/// <summary>Finds the mistake that a backend's answers match.</summary>
-internal static class Diagnosis
-{
-    // Every known mistake is computed for every failed case of up to this many multiplications: milliseconds each.
-    private const long SmallCase = 1 << 15;
-
-    /// <summary>
-    /// The mistake that explains the first failed case and the most others. Where several do, the one that the cases answered rightly contradict least, for a
-    /// mistake shows in every case that tells it.
-    /// </summary>
-    public static Convention? Of(IReadOnlyList<CaseAnswers> cases, NumberFormat precision)
-    {
-        CaseAnswers[] failed = [.. cases.Where(item => item.Failed && item.Problem.Size <= SmallCase)];
-        if (failed.Length == 0)
-        {
-            failed = [.. cases.Where(item => item.Failed).Take(1)];
-        }
-
-        if (failed.Length == 0)
-        {
-            return null;
-        }
-
-        Convention[] candidates = [.. Convention.All.Where(convention => failed[0].Match(convention, precision) == true)];
-        int[] explained = [.. candidates.Select(convention => failed.Count(item => item.Match(convention, precision) == true))];
-        Convention[] best = [.. candidates.Where((_, i) => explained[i] == explained.Max())];
-        CaseAnswers[] right = best.Length < 2 ? [] : [.. cases.Where(item => !item.Failed && item.Problem.Size <= SmallCase)];
-        return best.MinBy(convention => right.Count(item => item.Match(convention, precision) == false));
-    }
 }

@@ -1,15 +1,26 @@
 using System.Globalization;
-using System.Net;
-using System.Text;
 using System.Text.Json;
+using System.Text.Json.Serialization;
 using Spectre.Console;
 
 namespace ManagedCircle.Cli.Golden;
 
 /// <summary>What <c>mcircle verify</c> says; the names and their order are a contract.</summary>
 internal sealed record VerificationReport(
-    bool Passed, string Precision, int Cases, int Answers, int Wrong, int Missing, int Unreadable, VerificationCause? Cause, IReadOnlyList<VerificationRow> Checks)
+    bool Passed,
+    string Precision,
+    int Cases,
+    int Answers,
+    int Wrong,
+    int Missing,
+    int Unreadable,
+    VerificationCause? Cause,
+    IReadOnlyList<VerificationRow> Checks,
+    IReadOnlyList<string> Findings)
 {
+    // What a terminal shows of the answers that are not right.
+    private const int RowsShown = 20;
+
     public static VerificationReport Of(Verification verification)
     {
         IReadOnlyList<AnswerCheck> checks = verification.Checks;
@@ -21,31 +32,47 @@ internal sealed record VerificationReport(
             Count(Verdict.Wrong),
             Count(Verdict.Missing),
             Count(Verdict.Unreadable),
-            verification.Cause is { } cause ? new(cause.Name, cause.Mistake) : null,
-            [.. checks.Select(VerificationRow.Of)]);
+            verification.Cause is { } cause ? new(cause.Name, cause.Mistake, cause.Explained, cause.Failed) : null,
+            [.. checks.Select(VerificationRow.Of)],
+            verification.Findings);
 
         int Count(Verdict verdict) => checks.Count(check => check.Verdict == verdict);
     }
 
-    /// <summary>The table for people.</summary>
-    public Table ToTable()
+    /// <summary>The answers that are not right, in the order of the set.</summary>
+    [JsonIgnore]
+    public IEnumerable<VerificationRow> NotRight => Checks.Where(row => row.Verdict != "right");
+
+    /// <summary>The table for people: what is not right, each with its reason; null where there is nothing.</summary>
+    public Table? ToTable()
     {
-        Table table = new Table().AddColumns("case", "quantity", "error / tolerance", "where", "verdict");
-        foreach (VerificationRow row in Checks)
+        if (Passed)
         {
-            table.AddRow(row.Cells.Take(5).Select(Markup.Escape).ToArray());
+            return null;
         }
 
-        return table;
+        Table table = new Table().AddColumns("case", "quantity", "verdict", "error / tolerance", "where", "reason");
+        foreach (VerificationRow row in NotRight.Take(RowsShown))
+        {
+            table.AddRow([.. row.Cells.Select(Markup.Escape)]);
+        }
+
+        int more = NotRight.Count() - RowsShown;
+        return more > 0 ? table.Caption($"{more} more: --html and --json have them all") : table;
     }
 
     /// <summary>What it comes to, in a few lines.</summary>
     public IEnumerable<string> Summary()
     {
         yield return $"{Answers} answers to {Cases} cases in {Precision}: {Answers - Wrong - Missing - Unreadable} right, {Wrong} wrong, {Missing} missing, {Unreadable} unreadable";
-        if (Checks.FirstOrDefault(row => row.Verdict != "right") is { } first)
+        if (NotRight.FirstOrDefault() is { } first)
         {
             yield return $"first: {first.Case}, {first.Quantity} {first.Where}{(first.Where is null ? "" : " ")}{first.Verdict}: {first.Reason}";
+        }
+
+        foreach (string finding in Findings)
+        {
+            yield return finding;
         }
 
         if (Cause is not null)
@@ -57,39 +84,10 @@ internal sealed record VerificationReport(
             yield return "likely cause: none of the known mistakes gives these numbers";
         }
     }
-
-    /// <summary>A page that needs nothing else.</summary>
-    public string ToHtml()
-    {
-        StringBuilder page = new("""
-            <!DOCTYPE html>
-            <html lang="en"><head><meta charset="utf-8"><title>mcircle verify</title><style>
-            body { font: 15px/1.4 system-ui, sans-serif; margin: 2em; }
-            table { border-collapse: collapse; }
-            th, td { border-bottom: 1px solid #ccc; padding: .2em .8em; text-align: left; font-variant-numeric: tabular-nums; }
-            .wrong, .missing, .unreadable { background: #fdd; }
-            </style></head><body>
-
-            """);
-        page.Append(CultureInfo.InvariantCulture, $"<h1>{(Passed ? "Right" : "Not right")}</h1>\n");
-        foreach (string line in Summary())
-        {
-            page.Append(CultureInfo.InvariantCulture, $"<p>{WebUtility.HtmlEncode(line)}</p>\n");
-        }
-
-        page.Append("<table>\n<tr><th>case</th><th>quantity</th><th>error / tolerance</th><th>where</th><th>verdict</th><th>reason</th></tr>\n");
-        foreach (VerificationRow row in Checks)
-        {
-            string cells = string.Concat(row.Cells.Select(cell => $"<td>{WebUtility.HtmlEncode(cell)}</td>"));
-            page.Append(CultureInfo.InvariantCulture, $"<tr class=\"{row.Verdict}\">{cells}</tr>\n");
-        }
-
-        return page.Append("</table>\n</body></html>\n").ToString();
-    }
 }
 
-/// <summary>The mistake that the answers match.</summary>
-internal sealed record VerificationCause(string Name, string Mistake);
+/// <summary>The mistake that the answers match, and how many of the small cases that failed it gives the numbers of.</summary>
+internal sealed record VerificationCause(string Name, string Mistake, int Explained, int Failed);
 
 /// <summary>One answer in a report.</summary>
 internal sealed record VerificationRow(
@@ -118,7 +116,7 @@ internal sealed record VerificationRow(
 
     /// <summary>Its cells in a table.</summary>
     internal IEnumerable<string> Cells =>
-        [Case, Quantity, ErrorOverTolerance?.ToString("G3", CultureInfo.InvariantCulture) ?? "", Where ?? "", Verdict, Reason ?? ""];
+        [Case, Quantity, Verdict, ErrorOverTolerance?.ToString("G3", CultureInfo.InvariantCulture) ?? "", Where ?? "", Reason ?? ""];
 
     private static string ReasonOf(AnswerCheck check)
     {

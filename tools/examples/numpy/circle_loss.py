@@ -12,7 +12,7 @@ import pathlib
 
 import numpy as np
 
-# name of the planted mistake -> the cause that verify is to name
+# name of the planted mistake -> the cause that verify is to name, or behind ~ what it is to say of the numbers
 MISTAKES = {
     "alpha-attached": "alpha-attached",
     "mean-over-all": "mean-over-all",
@@ -36,6 +36,24 @@ MISTAKES = {
     "softplus-missing": "softplus-missing",
     "margins-swapped": "margins-swapped",
     "ignore-label-as-class": "ignore-label-as-class",
+    "exp-before-max": "exp-before-max",
+    "softplus-overflow": "softplus-overflow",
+    "gradient-halved": "~each is 0.5 times the expected one",
+    "gradient-times-count": "~each is the expected one times the number of queries",
+    "column-major": "column-major",
+    "alpha-attached-positives": "alpha-attached-positives",
+    "log-mean-exp": "log-mean-exp",
+    "log-mean-exp-in-shares": "log-mean-exp-in-shares",
+    "negative-optimum-plus-margin": "negative-optimum-plus-margin",
+    "last-tile-left-out": "last-tile-of-16-left-out",
+    "tf32": "rounded-to-11-bits",
+    "losses-sorted": "losses-sorted",
+    "weights-sum-to-one": "weights-sum-to-one",
+    "excluded-references-from-1": "excluded-references-from-1",
+    "base-2": "base-2",
+    "similarities-floored": "similarities-floored",
+    "rows-rolled": "~each has every row where the one before belongs",
+    "zero-beyond-64": "~each is wrong in the last rows only, behind a multiple of 64",
 }
 
 
@@ -79,23 +97,37 @@ PRECISIONS = {
 }
 
 
-def log_sum_exp(logits, members, masked_by_a_factor):
+def log_sum_exp(logits, members, mistake):
     """Over the members of each row; -inf for none."""
-    if masked_by_a_factor:
+    if mistake == "exp-before-max":
+        with np.errstate(all="ignore"):
+            return np.log(np.sum(np.where(members, np.exp(logits), 0), axis=1, keepdims=True))
+    if mistake == "base-2":
+        largest = np.max(np.where(members, logits, -np.inf), axis=1, initial=-np.inf, keepdims=True)
+        with np.errstate(all="ignore"):
+            return largest + np.log2(np.sum(np.where(members, np.exp2(logits - largest), 0), axis=1, keepdims=True))
+    if mistake == "masked-by-a-factor":
         logits, members = np.where(members, logits, 0), np.ones_like(members)
     largest = np.max(np.where(members, logits, -np.inf), axis=1, initial=-np.inf, keepdims=True)
     shift = np.where(np.isfinite(largest), largest, 0)
     total = np.sum(np.where(members, np.exp(np.where(members, logits - shift, 0)), 0), axis=1, keepdims=True)
+    if mistake in ("log-mean-exp", "log-mean-exp-in-shares"):
+        total = total / np.maximum(members.sum(axis=1, keepdims=True), 1)
     with np.errstate(divide="ignore"):
         return shift + np.log(total)
 
 
-def softplus(z):
+def softplus(z, mistake):
+    if mistake == "softplus-overflow":
+        with np.errstate(over="ignore"):
+            return np.log1p(np.exp(z))
+    if mistake == "base-2":
+        return np.maximum(z, 0) + np.log2(1 + np.exp2(-np.abs(z)))
     return np.maximum(z, 0) + np.log1p(np.exp(-np.abs(z)))
 
 
-def sigmoid(z):
-    e = np.exp(-np.abs(z))
+def sigmoid(z, mistake):
+    e = np.exp2(-np.abs(z)) if mistake == "base-2" else np.exp(-np.abs(z))
     return np.where(z >= 0, 1 / (1 + e), e / (1 + e))
 
 
@@ -141,12 +173,15 @@ def pairs_of(case, inputs, mistake):
     same = cast(labels, mistake)[:, None] == cast(reference_labels, mistake)[None, :]
     removed = np.eye(len(labels), len(reference_labels), dtype=bool)
     if "excluded-references" in inputs:
-        taken &= np.arange(len(reference_labels))[None, :] != inputs["excluded-references"][:, None]
+        excluded = inputs["excluded-references"] - (mistake == "excluded-references-from-1")
+        taken &= np.arange(len(reference_labels))[None, :] != excluded[:, None]
     elif options["diagonal"] == "remove" and mistake != "diagonal-kept":
         taken &= ~removed if own_batch else ~(removed & same)
     if own_batch and options["scope"] == "batch":
         upper = np.triu(np.ones_like(taken))
         taken &= taken if mistake == "pairs-twice" else upper
+    if mistake == "last-tile-left-out":
+        taken[:, taken.shape[1] // 16 * 16:] = False
     return same & taken, ~same & taken, query_part
 
 
@@ -161,9 +196,14 @@ def loss_of_similarities(s, case, inputs, mistake, held):
     op, on, dp, dn = (held(options[name]) for name in ("positive-optimum", "negative-optimum", "positive-margin", "negative-margin"))
     if mistake == "margins-swapped":
         dp, dn = dn, dp
+    if mistake == "negative-optimum-plus-margin":
+        on = -on
     positive, negative, query_part = pairs_of(case, inputs, mistake)
 
     # Logits, and their slopes.
+    given = s
+    if mistake == "similarities-floored":
+        s = np.maximum(s, 0)
     c = clamp(s, options["clamp"])
     if options["alpha"] == "constant" or mistake == "alpha-constant":
         positive_weight = negative_weight = np.ones_like(s)
@@ -172,34 +212,41 @@ def loss_of_similarities(s, case, inputs, mistake, held):
         floor = held(-np.inf if mistake == "alpha-not-floored" else 0.0)
         positive_weight, negative_weight = np.maximum(op - c, floor), np.maximum(c - on, floor)
         positive_slope, negative_slope = -gamma * positive_weight, gamma * negative_weight
-        if options["alpha-gradient"] == "attached" or mistake == "alpha-attached":
+        attached = options["alpha-gradient"] == "attached" or mistake == "alpha-attached"
+        if attached or mistake == "alpha-attached-positives":
             positive_slope = np.where(positive_weight != 0, -gamma * (op + dp - 2 * c), 0)
+        if attached and mistake != "alpha-attached-positives":
             negative_slope = np.where(negative_weight != 0, gamma * (2 * c - on - dn), 0)
     positive_logit, negative_logit = -gamma * positive_weight * (c - dp), gamma * negative_weight * (c - dn)
     if mistake != "clamp-passes-gradient":
-        positive_slope, negative_slope = np.where(c == s, positive_slope, 0), np.where(c == s, negative_slope, 0)
+        positive_slope, negative_slope = np.where(c == given, positive_slope, 0), np.where(c == given, negative_slope, 0)
 
     # One loss per row of pairs: a query's, or all of them.
     if options["scope"] == "batch":
         positive, negative, positive_logit, negative_logit, positive_slope, negative_slope = (
             x.reshape(1, -1) for x in (positive, negative, positive_logit, negative_logit, positive_slope, negative_slope))
     valid = positive.any(axis=1, keepdims=True) & negative.any(axis=1, keepdims=True)
-    by_factor = mistake == "masked-by-a-factor"
-    p, n = log_sum_exp(positive_logit, positive, by_factor), log_sum_exp(negative_logit, negative, by_factor)
+    p, n = log_sum_exp(positive_logit, positive, mistake), log_sum_exp(negative_logit, negative, mistake)
     p, n = np.where(valid, p, 0), np.where(valid, n, 0)
     if options["combine"] == "separate" or mistake == "separate":
-        losses, positive_share, negative_share = softplus(p) + softplus(n), sigmoid(p), sigmoid(n)
+        losses, positive_share, negative_share = softplus(p, mistake) + softplus(n, mistake), sigmoid(p, mistake), sigmoid(n, mistake)
     elif mistake == "softplus-missing":
         losses, positive_share, negative_share = p + n, np.ones_like(p), np.ones_like(n)
     else:
-        losses, positive_share, negative_share = softplus(p + n), sigmoid(p + n), sigmoid(p + n)
+        losses, positive_share, negative_share = softplus(p + n, mistake), sigmoid(p + n, mistake), sigmoid(p + n, mistake)
     losses = np.where(valid, losses, 0)
-    with np.errstate(over="ignore"):
-        gradient = np.where(positive & valid, positive_share * np.exp(np.where(positive, positive_logit - p, 0)) * positive_slope, 0)
-        gradient += np.where(negative & valid, negative_share * np.exp(np.where(negative, negative_logit - n, 0)) * negative_slope, 0)
+    power = np.exp2 if mistake == "base-2" else np.exp
+    with np.errstate(over="ignore", invalid="ignore"):
+        gradient = np.where(positive & valid, positive_share * power(np.where(positive, positive_logit - p, 0)) * positive_slope, 0)
+        gradient += np.where(negative & valid, negative_share * power(np.where(negative, negative_logit - n, 0)) * negative_slope, 0)
+
+    if mistake == "log-mean-exp":
+        gradient = gradient / np.maximum(np.where(positive, positive.sum(axis=1, keepdims=True), negative.sum(axis=1, keepdims=True)), 1)
 
     # The reduction.
     weights = inputs["weights"][:, None] if "weights" in inputs and mistake != "weights-ignored" else np.ones_like(losses)
+    if mistake == "weights-sum-to-one":
+        weights = weights / weights.sum() if "weights" in inputs and weights.sum() > 0 else weights
     denominator = held(1.0)
     if options["scope"] == "query" and options["reduction"] == "mean" and mistake != "sum-not-mean":
         part = query_part[:, None]
@@ -217,6 +264,32 @@ def loss_of_similarities(s, case, inputs, mistake, held):
     return np.sum(factor * losses), (losses * output_scale)[:, 0], gradient.reshape(s.shape)
 
 
+def tf32(x):
+    """The upper 19 bits of a float32, rounded to the nearest."""
+    bits = x.astype(np.float32).view(np.uint32)
+    return ((bits + 0xFFF + ((bits >> 13) & 1)) & 0xFFFFE000).view(np.float32)
+
+
+def product(x, y, mistake):
+    return tf32(x) @ tf32(y) if mistake == "tf32" else x @ y
+
+
+def spoiled(name, x, case, mistake):
+    """An answer as some mistakes store it."""
+    if "gradient" in name:
+        if mistake == "gradient-halved":
+            return x * 0.5
+        if mistake == "gradient-times-count":
+            return x * (x.shape[0] if name != "reference-gradient" else case["inputs"]["labels"]["shape"][0])
+        if mistake == "column-major":
+            return x.T.reshape(x.shape)
+        if mistake == "rows-rolled":
+            return np.roll(x, -1, axis=0)
+        if mistake == "zero-beyond-64":
+            return np.where(np.arange(len(x))[:, None] < 64, x, 0)
+    return np.sort(x) if name == "losses" and mistake == "losses-sorted" else x
+
+
 def answer(case, inputs, mistake, held):
     """Every answer that the case asks for, by its name."""
     options = case["options"]
@@ -229,8 +302,8 @@ def answer(case, inputs, mistake, held):
     normalize = options["normalize"] and mistake != "not-normalized"
     u, query_norms = unit_rows(queries) if normalize else (queries, None)
     v, reference_norms = unit_rows(references) if normalize else (references, None)
-    loss, losses, similarity_gradient = loss_of_similarities(u @ v.T, case, inputs, mistake, held)
-    gradient, reference_gradient = similarity_gradient @ v, similarity_gradient.T @ u
+    loss, losses, similarity_gradient = loss_of_similarities(product(u, v.T, mistake), case, inputs, mistake, held)
+    gradient, reference_gradient = product(similarity_gradient, v, mistake), product(similarity_gradient.T, u, mistake)
     if own_batch and mistake != "queries-only":
         gradient = gradient + reference_gradient
     if normalize:
@@ -263,7 +336,7 @@ def main():
         directory = arguments.results / case["name"]
         directory.mkdir(parents=True, exist_ok=True)
         for name in case["outputs"]:
-            np.save(directory / f"{name}.npy", np.asarray(answers[name]))
+            np.save(directory / f"{name}.npy", np.asarray(spoiled(name, answers[name], case, arguments.mistake)))
 
 
 if __name__ == "__main__":
