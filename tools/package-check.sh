@@ -10,6 +10,8 @@ trap 'rm -rf "$scratch"' EXIT
 fail() { echo "package check: $*" >&2; exit 1; }
 
 rm -rf "$packages"
+# Built anew: paths are mapped in the compiler, which does not run again for an assembly that another build has made.
+dotnet build -c Release tools/ManagedCircle.Cli --no-incremental -p:ContinuousIntegrationBuild=true
 dotnet pack -c Release -o "$packages" -p:ContinuousIntegrationBuild=true
 version=$(dotnet msbuild src/ManagedCircle -getProperty:Version)
 
