@@ -27,7 +27,7 @@ public sealed partial class FaultTableTests
             Assert.All(names, name => Assert.True(name.Contains('/') ? File.Exists(RepositoryFiles.PathOf(name)) : IsTest(name), name));
         });
 
-    private static IEnumerable<Match> Rows() => Row().Matches(RepositoryFiles.Read("docs", "testing.md"));
+    private static MatchCollection Rows() => Row().Matches(RepositoryFiles.Read("docs", "testing.md"));
 
     private static bool IsTest(string name) =>
         name.Split('.') is [string type, string method]
