@@ -66,9 +66,11 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         GoldenProblem[] problems = [.. new GoldenCases(0).All()];
 
         Assert.All(OptionWords.Presets, preset => Assert.Contains(problems, problem => problem.Options == preset.Value && problem.Entry == CaseEntry.Self));
-        Assert.All(OptionWords.Presets, preset => Assert.Contains(problems, problem => problem.Options == preset.Value && problem.Entry == CaseEntry.References));
+        Assert.All(OptionWords.Presets,
+            preset => Assert.Contains(problems, problem => problem.Options == preset.Value && problem.Entry == CaseEntry.References));
         Assert.All(
-            from gamma in new double[] { 1, 32, 80, 256, 1024 } from margin in new[] { -0.2, 0, 0.25, 0.4, 0.5 } from gradient in Enum.GetValues<WeightGradient>() select (gamma, margin, gradient),
+            from gamma in new double[] { 1, 32, 80, 256, 1024 } from margin in new[] { -0.2, 0, 0.25, 0.4, 0.5 }
+                from gradient in Enum.GetValues<WeightGradient>() select (gamma, margin, gradient),
             choice => Assert.Contains(problems, problem => (problem.Options.Gamma, problem.Options.Margin, problem.Options.WeightGradient) == choice));
         AssertEvery<PairWeighting>(problem => problem.Options.Weighting);
         AssertEvery<SimilarityClamp>(problem => problem.Options.Clamp);
@@ -128,10 +130,12 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
     [Fact]
     public void The_manifest_names_options_as_the_command_line_does()
     {
-        JsonElement options = JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Path, "manifest.json"))).RootElement.GetProperty("cases")[0].GetProperty("options");
+        JsonElement options =
+            JsonDocument.Parse(File.ReadAllBytes(Path.Combine(golden.Path, "manifest.json"))).RootElement.GetProperty("cases")[0].GetProperty("options");
 
         Assert.Equal(
-            "gamma margin positive-optimum negative-optimum positive-margin negative-margin alpha alpha-gradient normalize clamp scope combine diagonal reduction denominator output-scale ignore-label",
+            "gamma margin positive-optimum negative-optimum positive-margin negative-margin alpha alpha-gradient "
+            + "normalize clamp scope combine diagonal reduction denominator output-scale ignore-label",
             string.Join(' ', options.EnumerateObject().Select(option => option.Name)));
     }
 

@@ -16,7 +16,8 @@ internal static class VerifyCommand
 
     public static Command Create()
     {
-        Command command = new("verify", "Hold a backend's answers against golden vectors, and name the likely mistake.") { Golden, Results, Precision, Json, Html };
+        Command command = new(
+            "verify", "Hold a backend's answers against golden vectors, and name the likely mistake.") { Golden, Results, Precision, Json, Html };
         command.SetAction(Run);
         return command;
     }

@@ -92,7 +92,8 @@ internal sealed record ManifestCase(
     IReadOnlyDictionary<string, ManifestArray> Inputs,
     IReadOnlyDictionary<string, ManifestArray> Outputs)
 {
-    public const string Embeddings = "embeddings", Similarities = "similarities", Labels = "labels", References = "references", ReferenceLabels = "reference-labels";
+    public const string Embeddings = "embeddings", Similarities = "similarities", Labels = "labels", References = "references",
+        ReferenceLabels = "reference-labels";
     public const string Weights = "weights", Upstream = "upstream", ExcludedReferences = "excluded-references";
 
     private static readonly Dictionary<string, (CaseEntry Entry, string[] Inputs)> Entries = new()
@@ -119,10 +120,12 @@ internal sealed record ManifestCase(
             throw new BadInputException(where, $"entry '{Entry}': expected {string.Join(", ", Entries.Keys)}");
         }
 
-        string[] missing = [.. entry.Inputs.Except(Inputs.Keys)], unknown = [.. Inputs.Keys.Except([.. entry.Inputs, .. Optional]), .. Outputs.Keys.Except(Quantities)];
+        string[] missing = [.. entry.Inputs.Except(Inputs.Keys)],
+            unknown = [.. Inputs.Keys.Except([.. entry.Inputs, .. Optional]), .. Outputs.Keys.Except(Quantities)];
         if (missing.Length > 0 || unknown.Length > 0 || Outputs.Count == 0)
         {
-            throw new BadInputException(where, $"arrays {string.Join(", ", Inputs.Keys.Concat(Outputs.Keys))}: expected {string.Join(", ", entry.Inputs)} and answers");
+            throw new BadInputException(
+                where, $"arrays {string.Join(", ", Inputs.Keys.Concat(Outputs.Keys))}: expected {string.Join(", ", entry.Inputs)} and answers");
         }
 
         Options.ToOptions(where);
@@ -239,7 +242,8 @@ internal sealed record ManifestArray(
             throw new BadInputException(where, "expected a tolerance of every answer, and of nothing else");
         }
 
-        if (Tolerance is not null && NumberFormat.All.SelectMany(format => Tolerance.Of(format)?.All ?? []).Any(allowed => !(allowed >= 0) || !double.IsFinite(allowed)))
+        if (Tolerance is not null
+            && NumberFormat.All.SelectMany(format => Tolerance.Of(format)?.All ?? []).Any(allowed => !(allowed >= 0) || !double.IsFinite(allowed)))
         {
             throw new BadInputException(where, "a tolerance out of range: expected finite numbers, at least 0");
         }

@@ -100,7 +100,8 @@ internal sealed class GoldenSet
     /// <param name="caseDone">Called after every case, one call at a time.</param>
     /// <param name="threads">How many cases are solved at once; each is a computation of its own, so the bytes are the same.</param>
     /// <exception cref="BadInputException">The directory holds something else, or cannot be written.</exception>
-    public static (GoldenManifest Manifest, long Bytes) Write(string directory, int seed, IReadOnlyList<GoldenProblem> problems, Action caseDone, int threads = 1)
+    public static (GoldenManifest Manifest, long Bytes) Write(
+        string directory, int seed, IReadOnlyList<GoldenProblem> problems, Action caseDone, int threads = 1)
     {
         ThrowUnlessReplaceable(ReplacedFile.RealPath(directory));
         using OutputFolder folder = new(directory);
@@ -177,7 +178,8 @@ internal sealed class GoldenSet
         foreach ((string quantity, double[] answer) in problem.AnswersOf(result))
         {
             // Zeros of either sign are one number, and one file.
-            outputs[quantity] = WriteArray<double>(quantity, [.. answer.Select(x => x + 0.0)], problem.ShapeOf(quantity)) with { Tolerance = tolerances[quantity] };
+            outputs[quantity] = WriteArray<double>(
+                quantity, [.. answer.Select(x => x + 0.0)], problem.ShapeOf(quantity)) with { Tolerance = tolerances[quantity] };
         }
 
         bytes += total;
@@ -214,7 +216,8 @@ internal sealed class GoldenSet
     ];
 
     /// <summary>The files that answers to it have in a directory.</summary>
-    public IEnumerable<string> AnswersIn(string results) => Manifest.Cases.SelectMany(item => item.Outputs.Keys.Select(quantity => PathOf(results, item.Name, quantity)));
+    public IEnumerable<string> AnswersIn(string results) =>
+        Manifest.Cases.SelectMany(item => item.Outputs.Keys.Select(quantity => PathOf(results, item.Name, quantity)));
 
     /// <summary>Refuses a directory with anything in it but a golden set, and the one that is being written.</summary>
     private static void ThrowUnlessReplaceable(string target, string? unfinished = null)
@@ -242,14 +245,16 @@ internal sealed class GoldenSet
 
         HashSet<string> known = [.. set.Files];
         string? foreign = Directory.EnumerateFiles(target, "*", SearchOption.AllDirectories)
-            .FirstOrDefault(path => !known.Contains(path) && !(unfinished is not null && path.StartsWith(unfinished + Path.DirectorySeparatorChar, StringComparison.Ordinal)));
+            .FirstOrDefault(path =>
+                !known.Contains(path) && !(unfinished is not null && path.StartsWith(unfinished + Path.DirectorySeparatorChar, StringComparison.Ordinal)));
         if (foreign is not null)
         {
             throw new BadInputException(foreign, $"no part of the golden set around it: {refusal}");
         }
     }
 
-    private double[] ReadNumbers(ManifestCase item, string name, ManifestArray array) => ReadArray<double>(item, name, array, static (stream, path) => NpyReader.ReadNumbers(stream, path));
+    private double[] ReadNumbers(ManifestCase item, string name, ManifestArray array) =>
+        ReadArray<double>(item, name, array, static (stream, path) => NpyReader.ReadNumbers(stream, path));
 
     private T[] ReadArray<T>(ManifestCase item, string name, ManifestArray array, Func<Stream, string, (T[] Values, NpyHeader? Header)> read)
     {
