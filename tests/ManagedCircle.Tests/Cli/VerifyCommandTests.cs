@@ -39,7 +39,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     {
         string[] documented = RepositoryFiles.Read("docs", "golden.md").Split('\n');
 
-        Assert.All(Convention.All, convention => Assert.Contains($"| `{convention.Name}` | {convention.Mistake.Replace("|", "&#124;", StringComparison.Ordinal)} |", documented));
+        Assert.All(Convention.All,
+            convention => Assert.Contains($"| `{convention.Name}` | {convention.Mistake.Replace("|", "&#124;", StringComparison.Ordinal)} |", documented));
     }
 
     [Fact]
@@ -88,13 +89,15 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         AnswerCheck[] gradients = [.. CheckAll(format, factor).Where(check => check.Quantity.EndsWith("gradient", StringComparison.Ordinal))];
 
         // Where similarities are clamped, rounding may take one over the end, and a gradient with it.
-        HashSet<(string, string)> nonzero = [.. golden.Small.Where(vectors => vectors.Problem.Options.Clamp == SimilarityClamp.None || !precision.EndsWith("16", StringComparison.Ordinal))
+        HashSet<(string, string)> nonzero =
+            [.. golden.Small.Where(vectors => vectors.Problem.Options.Clamp == SimilarityClamp.None || !precision.EndsWith("16", StringComparison.Ordinal))
             .SelectMany(vectors => vectors.Answers.Where(answer => answer.Value.Any(x => x != 0)).Select(answer => (vectors.Problem.Name, answer.Key)))];
 
         AnswerCheck[] missed = [.. gradients.Where(check => nonzero.Contains((check.Case, check.Quantity)) && check.Verdict == Verdict.Right)];
 
         // Rounding may hide a factor of 1.01 where bfloat16 has but a number or two to say it with.
-        Assert.True(missed.Length <= (precision == "bfloat16" && factor == 1.01 ? 4 : 0), string.Join(Environment.NewLine, missed.Select(check => check.ToString())));
+        Assert.True(missed.Length <= (precision == "bfloat16" && factor == 1.01 ? 4 : 0),
+            string.Join(Environment.NewLine, missed.Select(check => check.ToString())));
         Assert.True(gradients.Length > 150);
     }
 
@@ -122,7 +125,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         // Of float answers, half are off by a thirtieth of their tolerance or more; of those that round every step to 16 bits, by a tenth.
         double inFloat = Median(golden.Small.SelectMany(vectors => vectors.Check(InFloat(vectors.Problem), NumberFormat.Float32)));
         double in16Bits = Median(golden.Small.SelectMany(vectors => vectors.Check(
-            new RightBackend(vectors.Problem, vectors.Problem.Solve(), NumberFormat.Bfloat16, everyStep: true, new SplitMix64(7)).Answers(), NumberFormat.Bfloat16)));
+            new RightBackend(vectors.Problem, vectors.Problem.Solve(), NumberFormat.Bfloat16, everyStep: true, new SplitMix64(7)).Answers(),
+                NumberFormat.Bfloat16)));
 
         Assert.InRange(inFloat, 1.0 / 30, 0.5);
         Assert.InRange(in16Bits, 0.1, 0.5);
@@ -146,10 +150,12 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
 
         Assert.Equal((1, ""), (run.ExitCode, run.Error));
         JsonElement report = JsonDocument.Parse(run.Output).RootElement;
-        Assert.Equal((false, 1, 0), (report.GetProperty("passed").GetBoolean(), report.GetProperty("wrong").GetInt32(), report.GetProperty("missing").GetInt32()));
+        Assert.Equal((false, 1, 0),
+            (report.GetProperty("passed").GetBoolean(), report.GetProperty("wrong").GetInt32(), report.GetProperty("missing").GetInt32()));
         Assert.Equal(JsonValueKind.Null, report.GetProperty("cause").ValueKind);
         JsonElement wrong = report.GetProperty("checks").EnumerateArray().Single(check => check.GetProperty("verdict").GetString() == "wrong");
-        Assert.Equal(("weights", "gradient", "[2, 5]"), (wrong.GetProperty("case").GetString(), wrong.GetProperty("quantity").GetString(), wrong.GetProperty("where").GetString()));
+        Assert.Equal(("weights", "gradient", "[2, 5]"),
+            (wrong.GetProperty("case").GetString(), wrong.GetProperty("quantity").GetString(), wrong.GetProperty("where").GetString()));
         Assert.True(wrong.GetProperty("errorOverTolerance").GetDouble() > 1);
         Assert.Contains("<h1>Not right</h1>", File.ReadAllText(directory["report.html"]), StringComparison.Ordinal);
 
@@ -172,7 +178,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         CommandRun run = CommandRun.Of($"verify --golden {golden.Path} --results {directory["results"]} --precision float32");
 
         Assert.Equal(1, run.ExitCode);
-        Assert.Contains("likely cause: alpha-detached: alpha is held constant (detached), where the case differentiates it too (attached)", run.Output, StringComparison.Ordinal);
+        Assert.Contains("likely cause: alpha-detached: alpha is held constant (detached), where the case differentiates it too (attached)", run.Output,
+            StringComparison.Ordinal);
     }
 
     [Fact]
@@ -201,7 +208,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
             report.GetProperty("checks").EnumerateArray().Where(check => check.GetProperty("verdict").GetString() != "right").Select(check =>
             {
                 string reason = check.GetProperty("reason").GetString()!, verdict = check.GetProperty("verdict").GetString()!;
-                return $"{check.GetProperty("case")} {check.GetProperty("quantity")} {verdict} {(verdict == "wrong" ? "" : reason[(reason.IndexOf(".npy: ", StringComparison.Ordinal) + 6)..])}";
+                string shown = verdict == "wrong" ? "" : reason[(reason.IndexOf(".npy: ", StringComparison.Ordinal) + 6)..];
+                return $"{check.GetProperty("case")} {check.GetProperty("quantity")} {verdict} {shown}";
             }).OrderBy(line => line[0] == 'u' ? 0 : line[0] == 'w' ? 1 : 2));
     }
 
@@ -213,10 +221,14 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         Directory.CreateDirectory(Result(problem.Name, Quantity.Losses));
         File.WriteAllText(directory["file"], "");
 
-        Assert.Contains("losses.npy: a directory: expected a .npy file", CommandRun.Of($"verify --golden {directory["set"]} --results {directory["results"]} --json").Output, StringComparison.Ordinal);
-        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["file"]} --results {directory["results"]}").Error, StringComparison.Ordinal);
-        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["set"]} --results {directory["file"]}").Error, StringComparison.Ordinal);
-        Assert.Contains("none: no such directory", CommandRun.Of($"verify --golden {directory["none"]} --results {directory["results"]}").Error, StringComparison.Ordinal);
+        Assert.Contains("losses.npy: a directory: expected a .npy file",
+            CommandRun.Of($"verify --golden {directory["set"]} --results {directory["results"]} --json").Output, StringComparison.Ordinal);
+        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["file"]} --results {directory["results"]}").Error,
+            StringComparison.Ordinal);
+        Assert.Contains("file: a file: expected a directory", CommandRun.Of($"verify --golden {directory["set"]} --results {directory["file"]}").Error,
+            StringComparison.Ordinal);
+        Assert.Contains("none: no such directory", CommandRun.Of($"verify --golden {directory["none"]} --results {directory["results"]}").Error,
+            StringComparison.Ordinal);
     }
 
     [Theory]
@@ -233,7 +245,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
 
         CommandRun run = CommandRun.Of($"verify --golden {directory["set"]} --results {directory["results"]} --precision float64 --html {path}");
 
-        Assert.Equal((2, $"mcircle: {path} is an input: expected another file to write. See: mcircle verify --help{Environment.NewLine}"), (run.ExitCode, run.Error));
+        Assert.Equal((2, $"mcircle: {path} is an input: expected another file to write. See: mcircle verify --help{Environment.NewLine}"),
+            (run.ExitCode, run.Error));
         Assert.Equal(before, File.ReadAllBytes(path));
     }
 
@@ -309,7 +322,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         AnswerCheck wrong = AnswerCheck.Of("wrong-case", Quantity.Losses, [1, 2], [1, 3], [2], new(0.1));
 
         VerificationReport passed = VerificationReport.Of(new Verification(NumberFormat.Float32, [right], null, []));
-        VerificationReport failed = VerificationReport.Of(new Verification(NumberFormat.Float32, [.. Enumerable.Repeat(right, 40), .. Enumerable.Repeat(wrong, 30)], null, []));
+        VerificationReport failed =
+            VerificationReport.Of(new Verification(NumberFormat.Float32, [.. Enumerable.Repeat(right, 40), .. Enumerable.Repeat(wrong, 30)], null, []));
 
         Assert.Null(passed.ToTable());
         Assert.Equal("1 answers to 1 cases in float32: 1 right, 0 wrong, 0 missing, 0 unreadable", passed.Summary().Single());
@@ -327,9 +341,11 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         AnswerCheck right = AnswerCheck.Of("right-case", Quantity.Loss, [1], [1], [1], new(0.1));
         AnswerCheck wrong = AnswerCheck.Of("wrong-case", Quantity.Gradient, [1], [3], [1], new(0.1));
 
-        string page = VerificationPage.Of(VerificationReport.Of(new Verification(NumberFormat.Float32, [right, wrong], null, ["gradients: wrong in 1 of 1 cases"])));
+        string page = VerificationPage.Of(
+            VerificationReport.Of(new Verification(NumberFormat.Float32, [right, wrong], null, ["gradients: wrong in 1 of 1 cases"])));
 
-        Assert.True(page.IndexOf("<tr class=\"of gradients wrong\">", StringComparison.Ordinal) < page.IndexOf("<tr class=\"of loss right\">", StringComparison.Ordinal));
+        Assert.True(page.IndexOf("<tr class=\"of gradients wrong\">", StringComparison.Ordinal) < page.IndexOf(
+            "<tr class=\"of loss right\">", StringComparison.Ordinal));
         Assert.Contains("id=\"show-not-right\" checked", page, StringComparison.Ordinal);
         Assert.Contains("name=\"viewport\"", page, StringComparison.Ordinal);
         Assert.Contains("<li>gradients: wrong in 1 of 1 cases</li>", page, StringComparison.Ordinal);
@@ -370,7 +386,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     {
         CaseAnswers[] cases = [.. golden.Small.Select(vectors =>
         {
-            Dictionary<string, double[]> answers = vectors.Answers.ToDictionary(answer => answer.Key, answer => Spoil(mistake, vectors.Problem, answer.Key, answer.Value));
+            Dictionary<string, double[]> answers = vectors.Answers.ToDictionary(
+                answer => answer.Key, answer => Spoil(mistake, vectors.Problem, answer.Key, answer.Value));
             IEnumerable<AnswerCheck> wrong = vectors.Check(answers, NumberFormat.Float32).Where(check => check.Verdict == Verdict.Wrong);
             return new CaseAnswers(vectors.Problem, vectors.Item, vectors.Answers, answers, wrong.Select(check => check.Quantity).ToHashSet());
         })];
@@ -378,7 +395,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         IReadOnlyList<string> findings = Findings.Of(cases, NumberFormat.Float32);
 
         Assert.True(
-            findings.Any(line => FileSystemName.MatchesSimpleExpression(expected, line)), $"{expected}{Environment.NewLine}{string.Join(Environment.NewLine, findings)}");
+            findings.Any(line => FileSystemName.MatchesSimpleExpression(expected, line)),
+                $"{expected}{Environment.NewLine}{string.Join(Environment.NewLine, findings)}");
         Assert.Contains("right everywhere: ", findings[^1], StringComparison.Ordinal);
     }
 
@@ -395,7 +413,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
             "reversed" when quantity == Quantity.Losses => [.. right.Reverse()],
             "nan" when isMatrix => [.. right.Select((x, i) => i < columns ? double.NaN : x)],
             "last-columns" when isMatrix => [.. right.Select((x, i) => i % columns >= columns / 4 * 4 ? 0 : x)],
-            "attached-only" when isGradient && problem.Options is { WeightGradient: WeightGradient.Attached, Weighting: PairWeighting.Circle } => [.. right.Select((x, i) => x * (1.25 + 0.5 * (i % 3)))],
+            "attached-only" when isGradient && problem.Options is { WeightGradient: WeightGradient.Attached, Weighting: PairWeighting.Circle } =>
+                [.. right.Select((x, i) => x * (1.25 + 0.5 * (i % 3)))],
             "gamma-at-least-80" when quantity == Quantity.Losses && problem.Options.Gamma >= 80 => [.. right.Select((x, i) => x * (1 + 0.01 * (i % 5)))],
             "references-only" when isGradient && problem.Entry == CaseEntry.References => [.. right.Select((x, i) => x * (1 + 0.01 * (i % 5)))],
             "plus-one" when quantity == Quantity.Losses => [.. right.Select(x => x + 1)],
@@ -427,10 +446,15 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         List<AnswerCheck> checks = [];
         foreach (GoldenVectors vectors in golden.Small)
         {
-            GoldenProblem held = vectors.Problem with { Rows = [.. vectors.Problem.Rows.Select(format.Nearest)], References = [.. vectors.Problem.References.Select(format.Nearest)] };
+            GoldenProblem held = vectors.Problem with
+            {
+                Rows = [.. vectors.Problem.Rows.Select(format.Nearest)],
+                References = [.. vectors.Problem.References.Select(format.Nearest)],
+            };
             checks.AddRange(vectors.Check(held.AnswersOf(held.Solve()).ToDictionary(
                 answer => answer.Key,
-                answer => (double[])[.. answer.Value.Select(x => format.Nearest(answer.Key.EndsWith("gradient", StringComparison.Ordinal) ? factor * x : x))]), format));
+                answer => (double[])[.. answer.Value.Select(x => format.Nearest(answer.Key.EndsWith("gradient", StringComparison.Ordinal) ? factor * x : x))]),
+                    format));
         }
 
         return CommonScale.Judge(checks, format);

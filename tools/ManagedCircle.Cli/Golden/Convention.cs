@@ -12,12 +12,16 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     public static IReadOnlyList<Convention> All { get; } =
     [
         WithOptions("alpha-attached", "alpha is differentiated too (attached), where the case holds it constant (detached)", options =>
-            options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Detached ? options with { WeightGradient = WeightGradient.Attached } : null),
+            options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Detached
+                ? options with { WeightGradient = WeightGradient.Attached } : null),
         WithOptions("alpha-detached", "alpha is held constant (detached), where the case differentiates it too (attached)", options =>
-            options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Attached ? options with { WeightGradient = WeightGradient.Detached } : null),
-        OfPairs("alpha-attached-positives", "alpha is differentiated for positives only, where the case does so for all pairs or for none", (options, kind, s) =>
+            options.Weighting == PairWeighting.Circle && options.WeightGradient == WeightGradient.Attached
+                ? options with { WeightGradient = WeightGradient.Detached } : null),
+        OfPairs("alpha-attached-positives", "alpha is differentiated for positives only, where the case does so for all pairs or for none",
+            (options, kind, s) =>
             HalfAttached(options, kind, s, PairKind.Positive)),
-        OfPairs("alpha-attached-negatives", "alpha is differentiated for negatives only, where the case does so for all pairs or for none", (options, kind, s) =>
+        OfPairs("alpha-attached-negatives", "alpha is differentiated for negatives only, where the case does so for all pairs or for none",
+            (options, kind, s) =>
             HalfAttached(options, kind, s, PairKind.Negative)),
         OfPairs("alpha-half-attached", "half of alpha's derivative is in the gradient, where the case has all of it or none", (options, kind, s) =>
             options.Weighting == PairWeighting.Constant
@@ -26,7 +30,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         OfPairs("alpha-constant", "alpha is 1, where the case weights a pair by its distance from the optimum", (options, kind, s) =>
             options.Weighting == PairWeighting.Circle ? new Pair(kind, Sign(options, kind) * (s - MarginOf(options, kind)), Sign(options, kind)) : null),
         WithOptions("alpha-circle", "a pair is weighted by its distance from the optimum, where the case has alpha 1", options =>
-            options.Weighting == PairWeighting.Constant ? options with { Weighting = PairWeighting.Circle, PositiveMargin = options.PositiveMargin, NegativeMargin = options.NegativeMargin } : null),
+            options.Weighting == PairWeighting.Constant
+                ? options with { Weighting = PairWeighting.Circle, PositiveMargin = options.PositiveMargin, NegativeMargin = options.NegativeMargin } : null),
         OfPairs("alpha-not-floored", "alpha is not floored at 0", UnflooredPair),
         OfPairs("alpha-zero-dropped", "pairs of alpha 0 are left out of the log-sum-exp, where each counts e^0", (options, kind, s) =>
             Right(options, PairFormulas.Weight(options, kind, s) == 0 ? PairKind.Ignored : kind, s)),
@@ -40,7 +45,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
                 : (p, n) => p > LargestExponent || n > LargestExponent)),
         OfPlacedPairs("log-mean-exp", "the log-sum-exp is one of means, less the logarithm of the number of pairs", (problem, result, i) =>
             OfMeans(problem, result, i, slopeTimes: 1)),
-        OfPlacedPairs("log-mean-exp-in-shares", "the log-sum-exp is one of means, and shares e^(logit - log-sum-exp) add up to the number of pairs", (problem, result, i) =>
+        OfPlacedPairs("log-mean-exp-in-shares", "the log-sum-exp is one of means, and shares e^(logit - log-sum-exp) add up to the number of pairs",
+            (problem, result, i) =>
             OfMeans(problem, result, i, slopeTimes: CountOf(problem, result, i))),
         new("base-2", "2^x and log2 x are taken for e^x and ln x", InBaseTwo),
         LastTileLeftOut(4),
@@ -74,25 +80,33 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         CastLabels("labels-float32", "labels are cast to float32", label => BitConverter.SingleToInt32Bits(label)),
         CastLabels("labels-float16", "labels are cast to float16", label => BitConverter.HalfToInt16Bits((Half)label)),
         CastLabels("labels-bfloat16", "labels are cast to bfloat16", label => BitConverter.SingleToInt32Bits(ToBfloat16(label))),
-        WithOptions("ignore-label-as-class", "rows of the ignored label take part as a class", options => options.IgnoreLabel is null ? null : options with { IgnoreLabel = null }),
+        WithOptions("ignore-label-as-class", "rows of the ignored label take part as a class",
+            options => options.IgnoreLabel is null ? null : options with { IgnoreLabel = null }),
 
-        OfGradients("jacobian-missing", "the gradient stops at the unit rows: the Jacobian of the normalisation, (g - <g, u> u) / |x|, is missing", (problem, similarityGradient) =>
+        OfGradients("jacobian-missing", "the gradient stops at the unit rows: the Jacobian of the normalisation, (g - <g, u> u) / |x|, is missing",
+            (problem, similarityGradient) =>
             problem.RowGradients(similarityGradient, throughNormalization: false)),
         OfGradients("jacobian-not-projected", "the gradient is divided by the norm but not projected: - <g, u> u is missing", (problem, similarityGradient) =>
             OfRows(problem, similarityGradient, (x, _, unprojected) => unprojected / x)),
         OfGradients("jacobian-not-divided", "the gradient is projected but not divided by the norm", (problem, similarityGradient) =>
             OfRows(problem, similarityGradient, (x, right, _) => right * x)),
-        WithOptions("not-normalized", "rows are taken as they are, where the case normalises them", options => options.Normalize ? options with { Normalize = false } : null),
-        WithOptions("normalized", "rows are normalised, where the case takes them as they are", options => options.Normalize ? null : options with { Normalize = true }),
-        new("gradient-of-queries-only", "a row has a gradient as a query only; in a batch against itself it is a reference, too", problem => OneSided(problem, problem with { Entry = CaseEntry.References, References = problem.Rows, ReferenceLabels = problem.Labels }, asQueries: true)),
-        new("gradient-of-references-only", "a row has a gradient as a reference only; in a batch against itself it is a query, too", problem => OneSided(problem, problem with { Entry = CaseEntry.References, References = problem.Rows, ReferenceLabels = problem.Labels }, asQueries: false)),
+        WithOptions("not-normalized", "rows are taken as they are, where the case normalises them",
+            options => options.Normalize ? options with { Normalize = false } : null),
+        WithOptions("normalized", "rows are normalised, where the case takes them as they are",
+            options => options.Normalize ? null : options with { Normalize = true }),
+        new("gradient-of-queries-only", "a row has a gradient as a query only; in a batch against itself it is a reference, too", problem => OneSided(
+            problem, problem with { Entry = CaseEntry.References, References = problem.Rows, ReferenceLabels = problem.Labels }, asQueries: true)),
+        new("gradient-of-references-only", "a row has a gradient as a reference only; in a batch against itself it is a query, too", problem => OneSided(
+            problem, problem with { Entry = CaseEntry.References, References = problem.Rows, ReferenceLabels = problem.Labels }, asQueries: false)),
         OfGradients("gradient-negated", "the gradient has the opposite sign", (problem, similarityGradient) =>
             problem.RowGradients([.. similarityGradient.Select(g => -g)], throughNormalization: true), scale: -1),
-        WithOptions("clamp-ignored", "similarities are not clamped", options => options.Clamp == SimilarityClamp.None ? null : options with { Clamp = SimilarityClamp.None }),
+        WithOptions("clamp-ignored", "similarities are not clamped",
+            options => options.Clamp == SimilarityClamp.None ? null : options with { Clamp = SimilarityClamp.None }),
         OfPairs("clamp-passes-gradient", "a clamped similarity passes its gradient on, where it has none", (options, kind, s) =>
             options.Clamp == SimilarityClamp.None
                 ? null
-                : Right(options, kind, s) with { Slope = PairFormulas.Slope(options, kind, Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, 1)) }),
+                : Right(options, kind, s) with { Slope = PairFormulas.Slope(
+                    options, kind, Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, 1)) }),
 
         OfPairs("similarities-floored", "similarities below 0 count as 0 (a ReLU), without gradient", (options, kind, s) =>
             Right(options, kind, Math.Max(s, 0)) is var pair && s < 0 ? pair with { Slope = 0 } : pair),
@@ -101,7 +115,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         WithTerms("weights-sum-to-one", "the weights are divided by their sum", terms => Weighted(terms, sum => 1 / sum)),
         WithTerms("weights-mean-one", "the weights are divided by their mean", terms => Weighted(terms, sum => terms.Weights.Length / sum)),
         WithTerms("upstream-ignored", "the upstream gradient is ignored", terms => terms.Upstream.Length == 0 ? null : terms with { Upstream = [] }),
-        WithTerms("excluded-references-ignored", "the excluded references take part", terms => terms.ExcludedReferences.Length == 0 ? null : terms with { ExcludedReferences = [] }),
+        WithTerms("excluded-references-ignored", "the excluded references take part",
+            terms => terms.ExcludedReferences.Length == 0 ? null : terms with { ExcludedReferences = [] }),
         Excluding("excluded-references-from-1", "the excluded references are counted from 1: the one before is excluded", r => r - 1),
         Excluding("excluded-references-next", "the reference after the excluded one is excluded", r => r + 1),
         new("losses-sorted", "the losses are sorted", SortedLosses),
@@ -128,7 +143,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         new(name, mistake, problem => change(problem.Options) is { } options ? Answers(problem, problem with { Options = options }) : null);
 
     private static Convention MeanOver(string name, string mistake, MeanDenominator denominator) =>
-        WithOptions(name, mistake, options => options.Reduction == LossReduction.Mean && options.Denominator != denominator ? options with { Denominator = denominator } : null);
+        WithOptions(name, mistake,
+            options => options.Reduction == LossReduction.Mean && options.Denominator != denominator ? options with { Denominator = denominator } : null);
 
     private static Convention WithTerms(string name, string mistake, Func<ReferenceTerms, ReferenceTerms?> change) =>
         new(name, mistake, problem => change(problem.Terms) is { } terms ? Answers(problem, problem with { Terms = terms }) : null);
@@ -141,7 +157,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     });
 
     private static Convention OfGradients(
-        string name, string mistake, Func<GoldenProblem, double[], (double[] Queries, double[] References)> rowGradients, double scale = 1) => new(name, mistake, problem =>
+        string name, string mistake, Func<GoldenProblem, double[], (double[] Queries, double[] References)> rowGradients, double scale = 1) =>
+            new(name, mistake, problem =>
     {
         ReferenceResult result = problem.Solve();
         (double[] gradient, double[] referenceGradient) = rowGradients(problem, result.SimilarityGradient);
@@ -150,10 +167,12 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
 
     /// <summary>A mistake in what single pairs are.</summary>
     private static Convention OfPairs(string name, string mistake, Func<CircleLossOptions, PairKind, double, Pair?> pairOf) =>
-        OfPlacedPairs(name, mistake, (problem, result, i) => result.Pairs[i] == PairKind.Ignored ? default(Pair) : pairOf(problem.Options, result.Pairs[i], result.Similarities[i]));
+        OfPlacedPairs(name, mistake,
+            (problem, result, i) => result.Pairs[i] == PairKind.Ignored ? default(Pair) : pairOf(problem.Options, result.Pairs[i], result.Similarities[i]));
 
     /// <summary>A mistake in what pairs are, by their place in the matrix.</summary>
-    private static Convention OfPlacedPairs(string name, string mistake, Func<GoldenProblem, ReferenceResult, int, Pair?> pairOf) => new(name, mistake, problem =>
+    private static Convention OfPlacedPairs(string name, string mistake, Func<GoldenProblem, ReferenceResult, int, Pair?> pairOf) =>
+        new(name, mistake, problem =>
     {
         ReferenceResult right = problem.Solve();
         Pair[] pairs = new Pair[right.Pairs.Length];
@@ -173,7 +192,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     /// <summary>What a changed problem answers to the questions of the case.</summary>
     private static Dictionary<string, double[]> Answers(GoldenProblem problem, GoldenProblem changed) => problem.AnswersOf(changed.Solve());
 
-    private static Pair Right(CircleLossOptions options, PairKind kind, double s) => new(kind, PairFormulas.Logit(options, kind, s), PairFormulas.Slope(options, kind, s));
+    private static Pair Right(CircleLossOptions options, PairKind kind, double s) =>
+        new(kind, PairFormulas.Logit(options, kind, s), PairFormulas.Slope(options, kind, s));
 
     private static Pair PairAt(GoldenProblem problem, ReferenceResult result, int i) =>
         result.Pairs[i] == PairKind.Ignored ? default : Right(problem.Options, result.Pairs[i], result.Similarities[i]);
@@ -184,7 +204,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         return (result.Pairs[i] == PairKind.Positive ? result.PositiveCounts : result.NegativeCounts)[loss];
     }
 
-    private static Pair OfMeans(GoldenProblem problem, ReferenceResult result, int i, double slopeTimes) => PairAt(problem, result, i) is var pair && pair.Kind == PairKind.Ignored
+    private static Pair OfMeans(GoldenProblem problem, ReferenceResult result, int i, double slopeTimes) =>
+        PairAt(problem, result, i) is var pair && pair.Kind == PairKind.Ignored
         ? pair
         : new Pair(pair.Kind, pair.Logit - StableMath.Log(CountOf(problem, result, i)), slopeTimes * pair.Slope);
 
@@ -203,7 +224,9 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
         $"last-tile-of-{width}-left-out", $"references behind the last whole tile of {width} are left out", (problem, result, i) =>
             i % problem.ReferenceCount < problem.ReferenceCount / width * width ? PairAt(problem, result, i) : default(Pair));
 
-    /// <summary>NaN, which stands for any number that is not finite and what comes of it, in every loss that overflows and in the gradients that it touches.</summary>
+    /// <summary>
+    /// NaN, which stands for any number that is not finite and what comes of it, in every loss that overflows and in the gradients that it touches.
+    /// </summary>
     private static Dictionary<string, double[]>? Overflowing(GoldenProblem problem, Func<double, double, bool> overflows)
     {
         ReferenceResult result = problem.Solve();
@@ -277,8 +300,10 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             return null;
         }
 
-        double clamped = Math.Clamp(s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, options.Clamp == SimilarityClamp.None ? double.MaxValue : 1);
-        double sign = Sign(options, kind), optimum = kind == PairKind.Positive ? options.PositiveOptimum : options.NegativeOptimum, margin = MarginOf(options, kind);
+        double clamped = Math.Clamp(
+            s, options.Clamp == SimilarityClamp.MinusOneToOne ? -1 : double.MinValue, options.Clamp == SimilarityClamp.None ? double.MaxValue : 1);
+        double sign = Sign(options, kind), optimum = kind == PairKind.Positive ? options.PositiveOptimum : options.NegativeOptimum,
+            margin = MarginOf(options, kind);
         double weight = kind == PairKind.Positive ? optimum - clamped : clamped - optimum;
         double attached = sign * (kind == PairKind.Positive ? optimum + margin - 2 * clamped : 2 * clamped - optimum - margin);
         double slope = clamped != s ? 0 : options.WeightGradient == WeightGradient.Attached ? attached : sign * weight;
@@ -305,7 +330,8 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             PositiveMargin = problem.Options.PositiveMargin,
             NegativeMargin = problem.Options.NegativeMargin,
         };
-        double[] similarities = [.. pairs.Select(pair => pair.Kind == PairKind.Ignored ? 0 : MarginOf(options, pair.Kind) + pair.Logit / Sign(options, pair.Kind))];
+        double[] similarities =
+            [.. pairs.Select(pair => pair.Kind == PairKind.Ignored ? 0 : MarginOf(options, pair.Kind) + pair.Logit / Sign(options, pair.Kind))];
         ReferenceTerms terms = problem.Terms with { ExcludedReferences = [] };
         ReferenceResult result = ReferenceLoss.FromSimilarities(options, similarities, [.. pairs.Select(pair => pair.Kind)], problem.Labels.Length, terms);
 
@@ -422,11 +448,13 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
     }
 
     /// <summary>Row gradients of the norm |x| (1 for a zero row), the right gradient, and the one at the unit rows (0 for a zero row).</summary>
-    private static (double[] Queries, double[] References) OfRows(GoldenProblem problem, double[] similarityGradient, Func<double, double, double, double> combine)
+    private static (double[] Queries, double[] References) OfRows(
+        GoldenProblem problem, double[] similarityGradient, Func<double, double, double, double> combine)
     {
         (double[] rightQueries, double[] rightReferences) = problem.RowGradients(similarityGradient, throughNormalization: true);
         (double[] queries, double[] references) = problem.RowGradients(similarityGradient, throughNormalization: false);
-        return problem.Options.Normalize ? (Combine(problem.Rows, rightQueries, queries), Combine(problem.References, rightReferences, references)) : (queries, references);
+        return problem.Options.Normalize ? (Combine(problem.Rows, rightQueries, queries), Combine(problem.References, rightReferences, references))
+            : (queries, references);
 
         double[] Combine(double[] rows, double[] right, double[] unprojected) =>
             [.. right.Select((g, i) =>

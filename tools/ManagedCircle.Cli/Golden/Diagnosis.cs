@@ -20,8 +20,8 @@ internal static class Diagnosis
     private const int FirstCases = 3;
 
     /// <summary>
-    /// The mistake that explains the most failed cases, at least half of them. Where several do, the one that the cases answered rightly contradict least, for a mistake
-    /// shows in every case that tells it.
+    /// The mistake that explains the most failed cases, at least half of them. Where several do, the one that the cases answered rightly contradict least, for
+    /// a mistake shows in every case that tells it.
     /// </summary>
     public static Cause? Of(IReadOnlyList<CaseAnswers> cases, NumberFormat precision)
     {

@@ -23,7 +23,8 @@ internal static class Findings
         List<string> lines = [], right = [];
         foreach ((string name, string[] quantities) in Groups)
         {
-            CaseAnswers[] asked = [.. cases.Where(item => quantities.Any(item.Answers.ContainsKey))], wrong = [.. asked.Where(item => quantities.Any(item.Wrong.Contains))];
+            CaseAnswers[] asked = [.. cases.Where(item => quantities.Any(item.Answers.ContainsKey))],
+                wrong = [.. asked.Where(item => quantities.Any(item.Wrong.Contains))];
             if (wrong.Length > 0)
             {
                 lines.Add($"{name}: wrong in {wrong.Length} of {asked.Length} cases{Way(wrong, quantities, precision)}{Where(asked, wrong)}");
@@ -65,7 +66,8 @@ internal static class Findings
         // The first is the most telling, and may be lacking in a case too small to show it.
         double most = 0.9 * counts.Values.DefaultIfEmpty(0).Max();
         string? best = order.FirstOrDefault(pattern => counts[pattern] >= most);
-        return best is null || 2 * counts[best] < answers ? "" : counts[best] == answers ? $"; each {best}" : $"; of {answers} answers {counts[best]}: each {best}";
+        return best is null || 2 * counts[best] < answers ? "" : counts[best] == answers ? $"; each {best}"
+            : $"; of {answers} answers {counts[best]}: each {best}";
     }
 
     /// <summary>The choice, input or size, or two of them, that all wrong cases have and as few others as possible.</summary>
@@ -78,7 +80,8 @@ internal static class Findings
 
         HashSet<CaseAnswers> isWrong = [.. wrong];
         (string Text, bool[] Has)[] traits =
-            [.. Traits(asked, wrong).Select(trait => (trait.Text, (bool[])[.. asked.Select(trait.Has)])).Where(trait => Enumerable.Range(0, asked.Length).All(i => trait.Item2[i] || !isWrong.Contains(asked[i])))];
+            [.. Traits(asked, wrong).Select(trait => (trait.Text, (bool[])[.. asked.Select(trait.Has)]))
+                .Where(trait => Enumerable.Range(0, asked.Length).All(i => trait.Item2[i] || !isWrong.Contains(asked[i])))];
         (string Text, int Count) best = ("", asked.Length);
         foreach ((string text, bool[] has) in traits)
         {
@@ -168,8 +171,10 @@ internal static class Findings
         yield return ("a label is negative", item => item.Problem.Labels.Concat(item.Problem.ReferenceLabels).Any(label => label < 0));
         yield return ("an expected loss is 0", item => item.Expected[Quantity.Losses].Contains(0));
         yield return ("a row is 0", item => item.Problem.Entry != CaseEntry.Similarities && Norms(item.Problem).Any(norm => norm == 0));
-        yield return ("norms of rows are not 1", item => item.Problem.Entry != CaseEntry.Similarities && Norms(item.Problem).Any(norm => Math.Abs(norm - 1) > 1e-3));
-        yield return ("a similarity or product may be beyond 1", item => item.Problem.Entry == CaseEntry.Similarities ? item.Problem.Rows.Any(s => Math.Abs(s) > 1) : !item.Problem.Options.Normalize);
+        yield return ("norms of rows are not 1",
+            item => item.Problem.Entry != CaseEntry.Similarities && Norms(item.Problem).Any(norm => Math.Abs(norm - 1) > 1e-3));
+        yield return ("a similarity or product may be beyond 1",
+            item => item.Problem.Entry == CaseEntry.Similarities ? item.Problem.Rows.Any(s => Math.Abs(s) > 1) : !item.Problem.Options.Normalize);
         yield return ("the constants are not those of the margin", item => !IsOfMargin(item.Problem.Options));
     }
 

@@ -36,11 +36,13 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
         try
         {
             // What another version has in it is no error of this one's.
-            (string? format, int version) = JsonSerializer.Deserialize<Head>(bytes, new JsonSerializerOptions(Json) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip })
+            (string? format, int version) =
+                JsonSerializer.Deserialize<Head>(bytes, new JsonSerializerOptions(Json) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip })
                 ?? throw new BadInputException(path, "null: expected a manifest");
             if (format != FormatName || version != CurrentVersion)
             {
-                throw new BadInputException(path, $"format '{format}' version {version}: expected '{FormatName}' version {CurrentVersion}; mcircle golden writes one");
+                throw new BadInputException(
+                    path, $"format '{format}' version {version}: expected '{FormatName}' version {CurrentVersion}; mcircle golden writes one");
             }
 
             manifest = JsonSerializer.Deserialize<GoldenManifest>(bytes, Json) ?? throw new BadInputException(path, "null: expected a manifest");

@@ -32,7 +32,8 @@ internal sealed class GoldenSet
     }
 
     // A checkout may have given the two text files the line endings of its system, which say the same.
-    private static byte[] WithNewLines(byte[] text) => text.AsSpan().IndexOf("\r\n"u8) < 0 ? text : [.. text.Where((letter, i) => letter != '\r' || i + 1 == text.Length || text[i + 1] != '\n')];
+    private static byte[] WithNewLines(byte[] text) =>
+        text.AsSpan().IndexOf("\r\n"u8) < 0 ? text : [.. text.Where((letter, i) => letter != '\r' || i + 1 == text.Length || text[i + 1] != '\n')];
 
     /// <summary>Reads the inputs of a case.</summary>
     /// <exception cref="BadInputException">A file is missing or altered, or the arrays do not fit each other.</exception>
@@ -227,7 +228,8 @@ internal sealed class GoldenSet
             throw new BadInputException(target, "a file: expected the name of a directory");
         }
 
-        if (!Directory.Exists(target) || Directory.EnumerateFileSystemEntries(target).All(entry => entry == unfinished || entry == Path.Combine(target, AttributesName)))
+        if (!Directory.Exists(target)
+            || Directory.EnumerateFileSystemEntries(target).All(entry => entry == unfinished || entry == Path.Combine(target, AttributesName)))
         {
             return;
         }

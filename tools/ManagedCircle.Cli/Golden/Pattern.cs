@@ -11,7 +11,8 @@ internal sealed class Pattern
 
     // Factors that are the same in every case, and how near one must be.
     private static readonly (double Factor, string Word)[] Factors =
-        [(-1, "-1"), (0.5, "0.5"), (2, "2"), (-2, "-2"), (0.25, "0.25"), (4, "4"), (1 / Math.Log(2), "1 / ln 2"), (Math.Log(2), "ln 2"), (1 / Math.Log(10), "1 / ln 10")];
+        [(-1, "-1"), (0.5, "0.5"), (2, "2"), (-2, "-2"), (0.25, "0.25"), (4, "4"), (1 / Math.Log(2), "1 / ln 2"), (Math.Log(2), "ln 2"),
+            (1 / Math.Log(10), "1 / ln 10")];
 
     private readonly GoldenProblem problem;
     private readonly ReferenceResult result;
@@ -34,7 +35,8 @@ internal sealed class Pattern
     }
 
     /// <summary>Every relation that holds.</summary>
-    public static IEnumerable<string> Of(CaseAnswers item, string quantity, NumberFormat precision) => new Pattern(item, quantity, precision).All(item, quantity);
+    public static IEnumerable<string> Of(CaseAnswers item, string quantity, NumberFormat precision) =>
+        new Pattern(item, quantity, precision).All(item, quantity);
 
     private IEnumerable<string> All(CaseAnswers item, string quantity)
     {
@@ -55,7 +57,8 @@ internal sealed class Pattern
     private IEnumerable<string> NotFinite()
     {
         string kind = string.Join(" and ", ((string?[])
-            [answer.Any(double.IsNaN) ? "NaN" : null, answer.Any(double.IsPositiveInfinity) ? "Infinity" : null, answer.Any(double.IsNegativeInfinity) ? "-Infinity" : null]).OfType<string>());
+            [answer.Any(double.IsNaN) ? "NaN" : null, answer.Any(double.IsPositiveInfinity) ? "Infinity" : null,
+                answer.Any(double.IsNegativeInfinity) ? "-Infinity" : null]).OfType<string>());
         if (rows == 1 || answer.All(x => !double.IsFinite(x)))
         {
             yield return $"is {kind}";
@@ -146,7 +149,8 @@ internal sealed class Pattern
 
         if (expected.Length > 2 && IsNear([.. expected.Select(x => x + answer[0] - expected[0])]))
         {
-            yield return string.Create(CultureInfo.InvariantCulture, $"is the expected one {(answer[0] < expected[0] ? '-' : '+')} {Math.Abs(answer[0] - expected[0]):G3} in every number");
+            yield return string.Create(CultureInfo.InvariantCulture,
+                $"is the expected one {(answer[0] < expected[0] ? '-' : '+')} {Math.Abs(answer[0] - expected[0]):G3} in every number");
             yield return "is the expected one and a constant more or less";
         }
 
@@ -242,7 +246,8 @@ internal sealed class Pattern
             {
                 yield return $"is in every row the expected one times {word}";
             }
-            else if (Enumerable.Range(0, rows).All(row => double.IsNaN(factors[row]) || (value(row) != 0 && Math.Abs(factors[row] - 1 / value(row)) * RowLargest(row) <= allowed)))
+            else if (Enumerable.Range(0, rows)
+                .All(row => double.IsNaN(factors[row]) || (value(row) != 0 && Math.Abs(factors[row] - 1 / value(row)) * RowLargest(row) <= allowed)))
             {
                 yield return $"is in every row the expected one over {word}";
             }
@@ -263,7 +268,8 @@ internal sealed class Pattern
             double[] of = ofQueries ? problem.Rows : problem.References;
             if (of.Length == rows * problem.Columns)
             {
-                double[] norms = [.. Enumerable.Range(0, rows).Select(row => Math.Sqrt(of.AsSpan(row * problem.Columns, problem.Columns).ToArray().Sum(x => x * x)))];
+                double[] norms = [.. Enumerable.Range(0, rows)
+                    .Select(row => Math.Sqrt(of.AsSpan(row * problem.Columns, problem.Columns).ToArray().Sum(x => x * x)))];
                 yield return ("the norm of the row", row => norms[row]);
                 yield return ("the squared norm of the row", row => norms[row] * norms[row]);
             }
@@ -318,7 +324,8 @@ internal sealed class Pattern
                 ("the queries without a positive only", q => result.PositiveCounts[q] == 0),
                 ("the queries without a negative only", q => result.NegativeCounts[q] == 0),
                 ("the queries with a positive and a negative only", q => result.PositiveCounts[q] > 0 && result.NegativeCounts[q] > 0),
-                ("zero rows only", q => problem.Entry != CaseEntry.Similarities && problem.Rows.AsSpan(q * problem.Columns, problem.Columns).IndexOfAnyExcept(0.0) < 0),
+                ("zero rows only", q => problem.Entry != CaseEntry.Similarities && problem.Rows.AsSpan(q * problem.Columns, problem.Columns).IndexOfAnyExcept(
+                    0.0) < 0),
                 ("the rows of the ignored label only", q => problem.Labels[q] == problem.Options.IgnoreLabel),
                 ("the queries of weight 0 only", q => problem.WeightOf(q) == 0),
                 ("the queries whose z = P + N is above 0 only", q => result.PositiveLogSumExp[q] + result.NegativeLogSumExp[q] > 0),
@@ -327,8 +334,10 @@ internal sealed class Pattern
                     q => Math.Max(result.PositiveLogSumExp[q], result.NegativeLogSumExp[q]) > 88.72),
                 ("the queries whose P or N is above 11.1, where e^x is beyond float16, only",
                     q => Math.Max(result.PositiveLogSumExp[q], result.NegativeLogSumExp[q]) > 11.09),
-                ("the queries whose z = P + N is above 88.7, where e^z is beyond float32, only", q => result.PositiveLogSumExp[q] + result.NegativeLogSumExp[q] > 88.72),
-                ("the queries whose z = P + N is above 11.1, where e^z is beyond float16, only", q => result.PositiveLogSumExp[q] + result.NegativeLogSumExp[q] > 11.09),
+                ("the queries whose z = P + N is above 88.7, where e^z is beyond float32, only",
+                    q => result.PositiveLogSumExp[q] + result.NegativeLogSumExp[q] > 88.72),
+                ("the queries whose z = P + N is above 11.1, where e^z is beyond float16, only",
+                    q => result.PositiveLogSumExp[q] + result.NegativeLogSumExp[q] > 11.09),
             ];
             foreach ((string word, Func<int, bool> isKind) in kinds)
             {

@@ -100,8 +100,10 @@ internal sealed record Tolerance(
             return null;
         }
 
-        Deviation[] deviations = [.. everyStep.Select(trial => Deviation.Of(expected, trial))], fine = [.. heldOnly.Select(trial => Deviation.Of(expected, trial))];
-        double number = OfLargest * deviations.Max(deviation => deviation.Number) + Factors * format.Unit * largest, floor = number > 0 || largest > 0 ? format.Floor : 0;
+        Deviation[] deviations = [.. everyStep.Select(trial => Deviation.Of(expected, trial))],
+            fine = [.. heldOnly.Select(trial => Deviation.Of(expected, trial))];
+        double number = OfLargest * deviations.Max(deviation => deviation.Number) + Factors * format.Unit * largest,
+            floor = number > 0 || largest > 0 ? format.Floor : 0;
         Tolerance ofNumbers = new(Rounded(number + floor)!.Value);
         if (expected.Length < 2 || largest <= Vanishing * floor)
         {
@@ -115,7 +117,8 @@ internal sealed record Tolerance(
             Scale = Allowed(deviations, deviation => deviation.Scale, Factors * format.Unit),
             Norm = Allowed(deviations, deviation => deviation.Norm, Factors * format.Unit),
         };
-        double spread = Apart * deviations.Min(deviation => deviation.Spread!.Value), fineScale = Math.Max(Factors * format.Unit, Allowed(fine, deviation => deviation.Scale, 0) ?? 0);
+        double spread = Apart * deviations.Min(deviation => deviation.Spread!.Value),
+            fineScale = Math.Max(Factors * format.Unit, Allowed(fine, deviation => deviation.Scale, 0) ?? 0);
         return fine.Length == 0 || fineScale >= tolerance.Scale ? tolerance : tolerance with { Spread = Rounded(spread), FineScale = Rounded(fineScale) };
     }
 
@@ -152,13 +155,15 @@ internal sealed record Tolerances(Tolerance? Float16, Tolerance? Bfloat16, Toler
         SplitMix64 random = SplitMix64.Of(0, problem.Name + "/roundings");
         Dictionary<string, double[]> answers = problem.AnswersOf(result);
         int count = problem.Size > LargestCase ? TrialsOfLargestCases : problem.Size > LargeCase ? TrialsOfLargeCases : Trials;
-        Dictionary<string, Tolerance?> float16 = InFormat(NumberFormat.Float16), bfloat16 = InFormat(NumberFormat.Bfloat16), float32 = InFormat(NumberFormat.Float32);
+        Dictionary<string, Tolerance?> float16 = InFormat(NumberFormat.Float16), bfloat16 = InFormat(NumberFormat.Bfloat16),
+            float32 = InFormat(NumberFormat.Float32);
         return answers.Keys.ToDictionary(quantity => quantity, quantity =>
             new Tolerances(float16[quantity], bfloat16[quantity], float32[quantity], float32[quantity]?.Times(Float64OverFloat32)));
 
         Dictionary<string, Tolerance?> InFormat(NumberFormat format)
         {
-            Dictionary<string, double[]>[] everyStep = Solve(format, true, count), heldOnly = Solve(format, false, format.Unit > format.Working ? count / 2 : 0);
+            Dictionary<string, double[]>[] everyStep = Solve(format, true, count),
+                heldOnly = Solve(format, false, format.Unit > format.Working ? count / 2 : 0);
             return answers.ToDictionary(answer => answer.Key, answer =>
                 Tolerance.Of(answer.Value, [.. everyStep.Select(trial => trial[answer.Key])], [.. heldOnly.Select(trial => trial[answer.Key])], format));
         }

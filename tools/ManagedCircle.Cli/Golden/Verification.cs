@@ -62,7 +62,8 @@ internal sealed record AnswerCheck(
 
         Deviation off = Deviation.Of(expected, answer);
         AnswerCheck number = new(
-            name, quantity, Verdict.Right, Share(off.Number, tolerance.Number), Golden.Measure.Number, IndexText(off.Worst, shape), expected[off.Worst], answer[off.Worst], tolerance.Number);
+            name, quantity, Verdict.Right, Share(off.Number, tolerance.Number), Golden.Measure.Number, IndexText(off.Worst, shape), expected[off.Worst],
+                answer[off.Worst], tolerance.Number);
         if (number.ErrorOverTolerance > 1 || !double.IsFinite(off.Number))
         {
             return number with { Verdict = Verdict.Wrong };
@@ -79,17 +80,19 @@ internal sealed record AnswerCheck(
         return worst with { Verdict = worst.ErrorOverTolerance <= 1 ? Verdict.Right : Verdict.Wrong, Scale = tolerance.Scale is null ? null : off.Scale };
 
         AnswerCheck OfWhole(Measure measure, double? error, double whole, double? answered, double? allowed) =>
-            new(name, quantity, Verdict.Right, error is { } value && allowed is { } most ? Share(Math.Abs(value), most) : 0, measure, null, whole, answered, allowed);
+            new(name, quantity, Verdict.Right, error is { } value && allowed is { } most ? Share(Math.Abs(value), most) : 0, measure, null, whole, answered,
+                allowed);
     }
 
-    private static double Share(double error, double allowed) => error == 0 ? 0 : double.IsNaN(error) || allowed == 0 ? double.PositiveInfinity : error / allowed;
+    private static double Share(double error, double allowed) =>
+        error == 0 ? 0 : double.IsNaN(error) || allowed == 0 ? double.PositiveInfinity : error / allowed;
 
     private static string IndexText(int index, IReadOnlyList<int> shape) => shape.Count == 2 ? $"[{index / shape[1]}, {index % shape[1]}]" : $"[{index}]";
 }
 
 /// <summary>
-/// What no array can tell alone: where rounding makes some gradients too long and some too short, a factor makes all of them too long. In 16 bits a factor of 1.01 is
-/// within the errors of most single arrays.
+/// What no array can tell alone: where rounding makes some gradients too long and some too short, a factor makes all of them too long. In 16 bits a factor of
+/// 1.01 is within the errors of most single arrays.
 /// </summary>
 internal static class CommonScale
 {
@@ -109,7 +112,8 @@ internal static class CommonScale
         double common = scales[scales.Length / 2], allowed = Units * precision.Unit;
         return Math.Abs(common) <= allowed
             ? checks
-            : [.. checks.Select(check => !IsGradient(check) || check.Verdict != Verdict.Right || Math.Abs(check.Scale!.Value - common) > Math.Abs(check.Scale.Value)
+            : [.. checks.Select(
+                check => !IsGradient(check) || check.Verdict != Verdict.Right || Math.Abs(check.Scale!.Value - common) > Math.Abs(check.Scale.Value)
                 ? check
                 : check with
                 {

@@ -18,12 +18,14 @@ internal static class VerificationPage
         fieldset { border: 1px solid var(--line); border-radius: .4rem; display: flex; flex-wrap: wrap; gap: .2rem 1rem; padding: .3rem .8rem; }
         label { white-space: nowrap; }
         table { border-collapse: collapse; width: 100%; }
-        th, td { border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; overflow-wrap: anywhere; padding: .25rem .6rem; text-align: left; vertical-align: top; }
+        th, td { border-bottom: 1px solid var(--line); font-variant-numeric: tabular-nums; overflow-wrap: anywhere;
+          padding: .25rem .6rem; text-align: left; vertical-align: top; }
         th { white-space: nowrap; }
         tr.of { border-left: .3rem solid transparent; }
         tr.wrong, tr.missing, tr.unreadable { border-left-color: var(--bad); }
         body:has(#show-not-right:checked) tr.right { display: none; }
-        body:has(#of-loss:checked) tr.of:not(.loss), body:has(#of-losses:checked) tr.of:not(.losses), body:has(#of-gradients:checked) tr.of:not(.gradients) { display: none; }
+        body:has(#of-loss:checked) tr.of:not(.loss), body:has(#of-losses:checked) tr.of:not(.losses),
+        body:has(#of-gradients:checked) tr.of:not(.gradients) { display: none; }
         @media (max-width: 45rem) {
           thead { display: none; }
           table, tbody, tr, td { display: block; }

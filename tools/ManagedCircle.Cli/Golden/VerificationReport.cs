@@ -64,7 +64,8 @@ internal sealed record VerificationReport(
     /// <summary>What it comes to, in a few lines.</summary>
     public IEnumerable<string> Summary()
     {
-        yield return $"{Answers} answers to {Cases} cases in {Precision}: {Answers - Wrong - Missing - Unreadable} right, {Wrong} wrong, {Missing} missing, {Unreadable} unreadable";
+        int right = Answers - Wrong - Missing - Unreadable;
+        yield return $"{Answers} answers to {Cases} cases in {Precision}: {right} right, {Wrong} wrong, {Missing} missing, {Unreadable} unreadable";
         if (NotRight.FirstOrDefault() is { } first)
         {
             yield return $"first: {first.Case}, {first.Quantity} {first.Where}{(first.Where is null ? "" : " ")}{first.Verdict}: {first.Reason}";
@@ -121,17 +122,21 @@ internal sealed record VerificationRow(
     private static string ReasonOf(AnswerCheck check)
     {
         double answer = check.Answer!.Value, expected = check.Expected!.Value;
+        double? allowed = check.Tolerance;
+        string times = Shown(answer, 1);
         FormattableString reason = check.Measure switch
         {
-            Golden.Measure.Distance => $"the numbers are all in all {answer:G3} from those expected (the root of the sum of squares), at most {check.Tolerance:G2} allowed",
-            Golden.Measure.Scale => $"the numbers are on the whole {Shown(answer, 1)} times those expected, 1 +- {check.Tolerance:G2} allowed",
-            Golden.Measure.Norm => $"the norm is {Shown(answer, 1)} times the one expected, from {Math.Exp(-check.Tolerance!.Value):G3} to {Math.Exp(check.Tolerance.Value):G3} times allowed",
+            Golden.Measure.Distance =>
+                $"the numbers are all in all {answer:G3} from those expected (the root of the sum of squares), at most {allowed:G2} allowed",
+            Golden.Measure.Scale => $"the numbers are on the whole {times} times those expected, 1 +- {allowed:G2} allowed",
+            Golden.Measure.Norm =>
+                $"the norm is {times} times the one expected, from {Math.Exp(-allowed!.Value):G3} to {Math.Exp(allowed.Value):G3} times allowed",
             Golden.Measure.FineScale =>
-                $"the numbers are {Shown(answer, 1)} times those expected and hardly differ but for that, where rounding would spread them; 1 +- {check.Tolerance:G2} allowed",
+                $"the numbers are {times} times those expected and hardly differ but for that, where rounding would spread them; 1 +- {allowed:G2} allowed",
             Golden.Measure.CommonScale =>
-                $"all gradients are about {Shown(answer, 1)} times those expected (the median), where rounding makes some longer and some shorter; 1 +- {check.Tolerance:G2} allowed",
-            _ when !double.IsFinite(answer) => $"{answer}, expected {expected:G9} within {check.Tolerance:G2}",
-            _ => $"{Shown(answer, expected)}, expected {Shown(expected, answer)} within {check.Tolerance:G2}: {Math.Abs(answer - expected):G3} apart",
+                $"all gradients are about {times} times those expected (the median), where rounding makes some longer, some shorter; 1 +- {allowed:G2} allowed",
+            _ when !double.IsFinite(answer) => $"{answer}, expected {expected:G9} within {allowed:G2}",
+            _ => $"{Shown(answer, expected)}, expected {Shown(expected, answer)} within {allowed:G2}: {Math.Abs(answer - expected):G3} apart",
         };
         return FormattableString.Invariant(reason);
     }
