@@ -337,7 +337,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     private TilePairs PairsOf(TileUnit unit, long step, float* tile)
     {
-        int firstRow = unit.RowBlock * shape.RowBlock, firstColumn = unit.ColumnBlock * shape.ColumnBlock;
+        int firstRow = unit.RowBlock * shape.RowBlock, firstColumn = unit.ColumnBlock * LossShape.ColumnBlock;
         bool triangle = shape.Self && unit.RowBlock == unit.ColumnBlock;
         Debug.Assert(unit.RowBlock < shape.RowBlocks && unit.ColumnBlock < shape.ColumnBlocks, "A tile lies within the batch.");
 
@@ -347,7 +347,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         {
             Similarities = memory.Kept == null ? tile : memory.Kept + shape.SimilaritiesAt(unit, step),
             Rows = Math.Min(shape.RowBlock, shape.QueryCount - firstRow),
-            Columns = Math.Min(shape.ColumnBlock, shape.ReferenceCount - firstColumn),
+            Columns = Math.Min(LossShape.ColumnBlock, shape.ReferenceCount - firstColumn),
             Triangle = triangle,
             NoPositives = apart,
             RowLabels = memory.QueryLabels + firstRow,

@@ -71,7 +71,7 @@ internal readonly record struct LossShape
     public int RowBlock { get; }
 
     /// <summary>Columns of a tile.</summary>
-    public int ColumnBlock { get; } = Layout.Tile;
+    public const int ColumnBlock = Layout.Tile;
 
     public int RowBlocks { get; }
 

@@ -354,7 +354,7 @@ internal sealed class GoldenCases(ulong seed)
     private GoldenProblem WithUpstream(GoldenProblem problem, int count)
     {
         SplitMix64 random = SplitMix64.Of(seed, problem.Name + "/upstream");
-        double[] upstream = [.. Enumerable.Range(0, count).Select(_ => 0.5 + 2 * random.Unit()).Select(g => (double)(float)g)];
+        double[] upstream = [.. Enumerable.Range(0, count).Select(_ => (double)(float)(0.5 + 2 * random.Unit()))];
         return problem with { Terms = problem.Terms with { Upstream = upstream } };
     }
 

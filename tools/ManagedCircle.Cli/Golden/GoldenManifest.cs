@@ -26,6 +26,9 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
         UnmappedMemberHandling = JsonUnmappedMemberHandling.Disallow,
     };
 
+    // What another version has in it is no error of this one's.
+    private static readonly JsonSerializerOptions JsonOfHead = new(Json) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip };
+
     public byte[] ToBytes() => [.. JsonSerializer.SerializeToUtf8Bytes(this, Json), (byte)'\n'];
 
     /// <summary>Reads a manifest, and checks that it can be one.</summary>
@@ -35,9 +38,7 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
         GoldenManifest manifest;
         try
         {
-            // What another version has in it is no error of this one's.
-            (string? format, int version) =
-                JsonSerializer.Deserialize<Head>(bytes, new JsonSerializerOptions(Json) { UnmappedMemberHandling = JsonUnmappedMemberHandling.Skip })
+            (string? format, int version) = JsonSerializer.Deserialize<Head>(bytes, JsonOfHead)
                 ?? throw new BadInputException(path, "null: expected a manifest");
             if (format != FormatName || version != CurrentVersion)
             {
