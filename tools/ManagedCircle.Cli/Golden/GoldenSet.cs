@@ -179,8 +179,8 @@ internal sealed class GoldenSet
         foreach ((string quantity, double[] answer) in problem.AnswersOf(result))
         {
             // Zeros of either sign are one number, and one file.
-            outputs[quantity] = WriteArray<double>(
-                quantity, [.. answer.Select(x => x + 0.0)], problem.ShapeOf(quantity)) with { Tolerance = tolerances[quantity] };
+            double[] numbers = [.. answer.Select(x => x + 0.0)];
+            outputs[quantity] = WriteArray<double>(quantity, numbers, problem.ShapeOf(quantity)) with { Tolerance = tolerances[quantity] };
         }
 
         bytes += total;
