@@ -69,8 +69,10 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.All(OptionWords.Presets,
             preset => Assert.Contains(problems, problem => problem.Options == preset.Value && problem.Entry == CaseEntry.References));
         Assert.All(
-            from gamma in new double[] { 1, 32, 80, 256, 1024 } from margin in new[] { -0.2, 0, 0.25, 0.4, 0.5 }
-                from gradient in Enum.GetValues<WeightGradient>() select (gamma, margin, gradient),
+            from gamma in new double[] { 1, 32, 80, 256, 1024 }
+            from margin in new[] { -0.2, 0, 0.25, 0.4, 0.5 }
+            from gradient in Enum.GetValues<WeightGradient>()
+            select (gamma, margin, gradient),
             choice => Assert.Contains(problems, problem => (problem.Options.Gamma, problem.Options.Margin, problem.Options.WeightGradient) == choice));
         AssertEvery<PairWeighting>(problem => problem.Options.Weighting);
         AssertEvery<SimilarityClamp>(problem => problem.Options.Clamp);
