@@ -27,6 +27,14 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
 
     /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
     public bool CodesLabels { get; init; }
+
+    /// <summary>Whether two requests are alike, number by number: what a record does by itself allocates a comparer of each type, in the second call.</summary>
+    public bool Equals(LossRequest other) =>
+        (Self, QueryCount, ReferenceCount, Dimension) == (other.Self, other.QueryCount, other.ReferenceCount, other.Dimension)
+        && (GivenQueries, GivenReferences, Excludes, CodesLabels) == (other.GivenQueries, other.GivenReferences, other.Excludes, other.CodesLabels)
+        && (QueryGradient, ReferenceGradient) == (other.QueryGradient, other.ReferenceGradient);
+
+    public override int GetHashCode() => HashCode.Combine(QueryCount, ReferenceCount, Dimension, GivenQueries, GivenReferences);
 }
 
 /// <summary>The sizes of a call of the loss: they follow from what it is.</summary>
