@@ -86,10 +86,14 @@ internal static unsafe class LogSumExpTile
                     RunningSums.AddLanes(from.Negatives, to.Negatives);
                 }
 
-                to.Positives.Fill(1, 0, RunningSums.EmptyExponent);
                 if (anyMixed)
                 {
                     RunningSums.AddLanes(from.Positives, to.Positives);
+                }
+                else
+                {
+                    *to.Positives.Mantissas = 0;
+                    *to.Positives.Exponents = RunningSums.EmptyExponent;
                 }
             }
         }
@@ -109,7 +113,8 @@ internal static unsafe class LogSumExpTile
         TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
-        Four<TSimd> sum = Four<TSimd>.Load(lanes.Negatives.Mantissas, Layout.SumLanes), exponent = Four<TSimd>.Load(lanes.Negatives.Exponents, Layout.SumLanes);
+        Four<TSimd> sum = Four<TSimd>.Load(lanes.Negatives.Mantissas, Layout.SumLanes);
+        Four<TSimd> exponent = typeof(TNarrow) == typeof(Yes) ? default : Four<TSimd>.Load(lanes.Negatives.Exponents, Layout.SumLanes);
         float* similarities = pairs.Similarities + (row * Layout.TileStride), labels = (float*)pairs.ColumnLabels;
         float* columnSums = columns.Negatives.Mantissas, columnExponents = columns.Negatives.Exponents;
         int end = pairs.Columns - TSimd.Lanes;

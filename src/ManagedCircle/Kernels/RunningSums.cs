@@ -23,6 +23,7 @@ internal unsafe struct RunningSums
     };
 
     /// <summary>The sums from <paramref name="first"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly RunningSums From(nint first) => new() { Positives = Positives.From(first), Negatives = Negatives.From(first) };
 
     /// <summary>Makes <paramref name="count"/> sums empty; those of negatives begin with an exponent of their own.</summary>

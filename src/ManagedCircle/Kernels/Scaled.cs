@@ -1,3 +1,5 @@
+using System.Runtime.CompilerServices;
+
 namespace ManagedCircle.Kernels;
 
 /// <summary>Numbers kept as mantissa * 2^exponent with a whole exponent each.</summary>
@@ -6,6 +8,7 @@ internal unsafe struct Scaled
     public float* Mantissas, Exponents;
 
     /// <summary>The numbers from <paramref name="first"/> on.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly Scaled From(nint first) => new() { Mantissas = Mantissas + first, Exponents = Exponents + first };
 
     /// <summary>Makes <paramref name="count"/> numbers the same.</summary>
