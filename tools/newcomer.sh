@@ -60,6 +60,6 @@ newcomer() {
   echo "newcomer: $1 in $((SECONDS - started)) s"
 }
 
-newcomer x/src/y -- --filter-class '*CommandTests' --filter-class '*ProcessTests'
+newcomer x/src/y -- --filter-class '*LossCommandTests' --filter-class '*ProcessTests'
 newcomer 'my work/Managed Circle'
-newcomer 'é/café' -- --filter-class '*CommandTests' --filter-class '*ProcessTests'
+newcomer 'é/café' -- --filter-class '*LossCommandTests' --filter-class '*ProcessTests'
