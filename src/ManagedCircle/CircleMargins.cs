@@ -49,7 +49,7 @@ public readonly record struct CircleMargins
         Weighting = options.Weighting;
         WeightGradient = options.WeightGradient;
         Clamp = options.Clamp;
-        formula = LossTerms.FormulaOf(options with { Normalize = false }); // similarities are taken as they are
+        formula = LossDescription.FormulaOf(options with { Normalize = false }); // similarities are taken as they are
     }
 
     /// <summary>The scale gamma.</summary>

@@ -89,7 +89,7 @@ public sealed class CrossBatchMemory
     /// <summary>Stores a batch, and computes its loss against all that is stored.</summary>
     /// <inheritdoc cref="ForwardBackward"/>
     public LossResult Forward(
-        CircleLoss loss, EmbeddingBatch batch, Span<float> losses = default, QueryTerms terms = default, ReadOnlySpan<bool> enqueue = default) =>
+        EmbeddingLoss loss, EmbeddingBatch batch, Span<float> losses = default, QueryTerms terms = default, ReadOnlySpan<bool> enqueue = default) =>
         Run(loss, batch, default, losses, terms, enqueue, throughStored: false);
 
     /// <summary>Stores a batch, and computes its loss against all that is stored and the gradient of its rows.</summary>
@@ -109,7 +109,7 @@ public sealed class CrossBatchMemory
     /// A shape does not match, spans overlap, a row holds NaN or infinity, or there are too many rows to store; memory and gradient are unchanged.
     /// </exception>
     public LossResult ForwardBackward(
-        CircleLoss loss,
+        EmbeddingLoss loss,
         EmbeddingBatch batch,
         Span<float> gradient,
         Span<float> losses = default,
@@ -125,13 +125,13 @@ public sealed class CrossBatchMemory
     // ---- A call: store, compute, and take back what was stored where that fails ------------------------------------------------------------------------
 
     private LossResult Run(
-        CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue, bool throughStored)
+        EmbeddingLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue, bool throughStored)
     {
         using CallGuard.Call entered = guard.Enter(this);
         ArgumentNullException.ThrowIfNull(loss);
-        bool whole = loss.Options.Scope == LossScope.Batch;
+        bool whole = loss.Description.OfBatch;
         ThrowIf.NotLength(terms.ExcludedReferences.Length, 0, nameof(terms.ExcludedReferences), "as no query meets its own copy in the memory");
-        ThrowIf.NotTerms(terms, loss.Options, batch.Count, 0, self: true);
+        ThrowIf.NotTerms(terms, loss.Description, batch.Count, 0, self: true);
         ThrowIf.NotLength(losses.Length, whole ? 1 : batch.Count, nameof(losses), whole ? "a whole-batch loss" : "one per row", mayBeEmpty: true);
         int first = next, countBefore = Count, stored = Check(batch, enqueue);
         Remember(stored);
@@ -161,7 +161,7 @@ public sealed class CrossBatchMemory
     }
 
     private LossResult OfAll(
-        CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> ofReferences, Span<float> losses, QueryTerms terms, int first)
+        EmbeddingLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> ofReferences, Span<float> losses, QueryTerms terms, int first)
     {
         Span<int> own = Room(ref ownCopies, batch.Count);
         for (int row = 0; row < own.Length; row++)
@@ -173,13 +173,14 @@ public sealed class CrossBatchMemory
     }
 
     private LossResult OfSome(
-        CircleLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> ofReferences, Span<float> losses, QueryTerms terms, ReadOnlySpan<bool> enqueue)
+        EmbeddingLoss loss, EmbeddingBatch batch, Span<float> gradient, Span<float> ofReferences, Span<float> losses, QueryTerms terms,
+        ReadOnlySpan<bool> enqueue)
     {
         int count = enqueue.Count(false);
         Span<float> some = Room(ref queryRows, count * Dimension), ofSome = Room(ref queryGradient, gradient.IsEmpty ? 0 : count * Dimension);
         Span<float> weights = Room(ref queryWeights, terms.Weights.IsEmpty ? 0 : count);
         Span<float> upstream = Room(ref queryUpstream, terms.Upstream.Length > 1 ? count : 0);
-        bool whole = loss.Options.Scope == LossScope.Batch;
+        bool whole = loss.Description.OfBatch;
         Span<float> lossOfSome = whole ? losses : Room(ref queryLosses, losses.IsEmpty ? 0 : count);
         Span<long> labelsOfSome = Room(ref queryLabels, count);
         Span<int> own = Room(ref ownCopies, count);

@@ -26,8 +26,9 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     public static PairStatistics Of(CircleLossOptions options, EmbeddingBatch batch, ExecutionOptions? execution = null)
     {
         ExecutionOptions valid = ThrowIf.Invalid(execution);
-        ThrowIf.NotFinite(ThrowIf.Invalid(options), batch, "rows");
-        return PairTally.Of(options, batch, batch, self: true, default, valid);
+        LossDescription loss = LossDescription.Of(ThrowIf.Invalid(options));
+        ThrowIf.NotFinite(loss, batch, "rows");
+        return PairTally.Of(loss, batch, batch, self: true, default, valid);
     }
 
     /// <summary>Summarises the pairs of queries and references.</summary>
@@ -47,10 +48,11 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     {
         ExecutionOptions valid = ThrowIf.Invalid(execution);
         ThrowIf.Unlike(queries, references);
-        ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, ThrowIf.Invalid(options), queries.Count, references.Count, self: false);
-        ThrowIf.NotFinite(options, queries, nameof(queries));
-        ThrowIf.NotFinite(options, references, nameof(references));
-        return PairTally.Of(options, queries, references, self: false, excludedReferences, valid);
+        LossDescription loss = LossDescription.Of(ThrowIf.Invalid(options));
+        ThrowIf.NotTerms(new QueryTerms { ExcludedReferences = excludedReferences }, loss, queries.Count, references.Count, self: false);
+        ThrowIf.NotFinite(loss, queries, nameof(queries));
+        ThrowIf.NotFinite(loss, references, nameof(references));
+        return PairTally.Of(loss, queries, references, self: false, excludedReferences, valid);
     }
 
     /// <summary>Summarises the pairs of similarities.</summary>
@@ -64,9 +66,10 @@ public readonly record struct PairStatistics(int QueryCount, int ValidCount, Pai
     {
         QueryTerms terms = new() { ExcludedReferences = excludedReferences };
         ThrowIf.AnyExcluded(terms, batch.Source);
-        ThrowIf.NotTerms(terms, ThrowIf.Invalid(options), batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
+        LossDescription loss = LossDescription.Of(ThrowIf.Invalid(options));
+        ThrowIf.NotTerms(terms, loss, batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
         ThrowIf.NotFinite(options.CheckInputs, batch.Similarities, batch.ReferenceCount);
-        return PairTally.Of(options, batch, excludedReferences);
+        return PairTally.Of(loss, batch, excludedReferences);
     }
 
     private static double Share(PairSummary pairs) => pairs.Count == 0 ? 0 : pairs.ZeroWeightShare * pairs.Count;

@@ -20,6 +20,7 @@ namespace ManagedCircle;
 /// </remarks>
 public sealed class SimilarityLoss : IDisposable
 {
+    private readonly LossDescription loss;
     private readonly SimilarityLossEngine engine;
     private CallGuard guard;
 
@@ -31,7 +32,8 @@ public sealed class SimilarityLoss : IDisposable
     public SimilarityLoss(CircleLossOptions options, ExecutionOptions? execution = null)
     {
         Options = ThrowIf.Invalid(options);
-        engine = SimilarityLossEngine.Create(options, ThrowIf.Invalid(execution));
+        loss = LossDescription.Of(options with { Normalize = false }); // similarities are taken as they are: they may be any numbers
+        engine = SimilarityLossEngine.Create(loss, ThrowIf.Invalid(execution));
     }
 
     /// <summary>The choices this loss was made with.</summary>
@@ -129,7 +131,7 @@ public sealed class SimilarityLoss : IDisposable
     {
         using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.AnyExcluded(terms, batch.Source);
-        ThrowIf.NotTerms(terms, Options, batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
+        ThrowIf.NotTerms(terms, loss, batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
         ThrowIf.NotFinite(Options.CheckInputs, batch.Similarities, batch.ReferenceCount);
         bool whole = Options.Scope == LossScope.Batch;
         int lossCount = whole ? 1 : batch.QueryCount;

@@ -1,6 +1,7 @@
 using System.Globalization;
 using System.Numerics.Tensors;
 using System.Runtime.InteropServices;
+using ManagedCircle.Engine;
 using static System.FormattableString;
 
 namespace ManagedCircle;
@@ -66,11 +67,7 @@ internal static class ThrowIf
     public static CircleLossOptions Invalid(CircleLossOptions options)
     {
         ArgumentNullException.ThrowIfNull(options);
-        if (!(options.Gamma > 0 && float.IsNormal((float)options.Gamma)))
-        {
-            throw Argument($"Gamma is {options.Gamma}: expected a number above 0 that a float holds, from 1.2E-38 up.", nameof(options));
-        }
-
+        NotScale(options.Gamma, nameof(options.Gamma));
         NotFinite(options.Margin, nameof(options.Margin));
         NotFinite(options.PositiveOptimum, nameof(options.PositiveOptimum));
         NotFinite(options.NegativeOptimum, nameof(options.NegativeOptimum));
@@ -96,23 +93,93 @@ internal static class ThrowIf
             : throw Argument(
                 $"Gamma is {options.Gamma} and margins are up to {margin}: expected logits of unit rows, here up to {logit:0.#E+0}, to stay below 1E+37.",
                 nameof(options));
+    }
 
-        static void NotFinite(double value, string name)
+    /// <summary>Returns the options, or throws if one is out of its range or has no meaning beside another.</summary>
+    public static PairLossOptions Invalid(PairLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        NotScale(options.PositiveScale, nameof(options.PositiveScale));
+        NotScale(options.NegativeScale, nameof(options.NegativeScale));
+        NotScale(options.Factor, nameof(options.Factor));
+        NotFinite(options.PositiveMargin, nameof(options.PositiveMargin));
+        NotFinite(options.NegativeMargin, nameof(options.NegativeMargin));
+        NotDefined(options.PositiveLogit, nameof(options.PositiveLogit));
+        NotDefined(options.Pooling, nameof(options.Pooling));
+        NotDefined(options.Link, nameof(options.Link));
+        NotDefined(options.Requires, nameof(options.Requires));
+        NotDefined(options.Clamp, nameof(options.Clamp));
+        NotDefined(options.SelfDiagonal, nameof(options.SelfDiagonal));
+        NotDefined(options.ReferenceDiagonal, nameof(options.ReferenceDiagonal));
+        NotDefined(options.Reduction, nameof(options.Reduction));
+        NotDefined(options.Denominator, nameof(options.Denominator));
+
+        bool separate = options.Pooling is PairPooling.Separate or PairPooling.SeparateByScale;
+        Meaningless(separate && options.Link != LossLink.Softplus, nameof(options.Link), options.Link, "Softplus, the link of both parts");
+        bool mean = options.Pooling == PairPooling.Mean;
+        Meaningless(mean && options.Link != LossLink.Softplus, nameof(options.Link), options.Link, "Softplus, as it has no link");
+        Meaningless(options.Requires == RequiredPairs.Positive && !mean, nameof(options.Requires), options.Requires,
+            "another, as a query without negatives has no such loss");
+        Meaningless(options.Requires == RequiredPairs.Any && (mean || options.Pooling == PairPooling.Nearest), nameof(options.Requires), options.Requires,
+            "another, as a query without positives has no such loss");
+        Meaningless(!separate && options.Denominator == PairMeanDenominator.WithPositive, nameof(options.Denominator), options.Denominator,
+            "another, as the loss has one part");
+        if (options.PositiveLogit != PositiveLogit.Linear && !options.Normalize)
         {
-            if (!float.IsFinite((float)value))
-            {
-                throw Argument($"{name} is {value}: expected a finite number.", nameof(options));
-            }
+            throw Argument($"PositiveLogit is {options.PositiveLogit} and Normalize is false: expected unit rows, as angles are of these.", nameof(options));
         }
 
-        static void NotDefined<T>(T value, string name)
-            where T : struct, Enum
+        // The largest logit of unit rows, in base 2, is to stay a float, with room for a sum of two.
+        double scale = Math.Max(options.PositiveScale, options.NegativeScale);
+        double margin = Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin));
+        return scale * (1 + margin) <= 1e37
+            ? options
+            : throw Argument(
+                $"Scales are up to {scale}, margins to {margin}: expected logits of unit rows, here up to {scale * (1 + margin):0.#E+0}, to stay below 1E+37.",
+                nameof(options));
+
+        void Meaningless<T>(bool wrong, string name, T value, string expected)
         {
-            if (!Enum.IsDefined(value))
+            if (wrong)
             {
-                int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
-                throw Argument($"{name} is {number}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", nameof(options));
+                throw Argument($"{name} is {value} and Pooling is {options.Pooling}: expected {expected}.", nameof(options));
             }
+        }
+    }
+
+    /// <summary>Returns the options, or throws if one is out of its range or of a loss that the engine has no kernels for.</summary>
+    public static PairLossOptions NotComputed(PairLossOptions options) =>
+        Invalid(options) is { PositiveLogit: PositiveLogit.Linear, Pooling: PairPooling.LogSumExp or PairPooling.Separate, Link: LossLink.Softplus }
+        && options is { Requires: RequiredPairs.PositiveAndNegative } && options.Denominator != PairMeanDenominator.WithPositive
+        && options.PositiveScale == options.NegativeScale
+            ? options
+            : throw Argument($"PairLoss has no such loss: ManagedCircle.Reference has.", nameof(options));
+
+    // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
+
+    private static void NotScale(double value, string name)
+    {
+        if (!(value > 0 && float.IsNormal((float)value)))
+        {
+            throw Argument($"{name} is {value}: expected a number above 0 that a float holds, from 1.2E-38 up.", "options");
+        }
+    }
+
+    private static void NotFinite(double value, string name)
+    {
+        if (!float.IsFinite((float)value))
+        {
+            throw Argument($"{name} is {value}: expected a finite number.", "options");
+        }
+    }
+
+    private static void NotDefined<T>(T value, string name)
+        where T : struct, Enum
+    {
+        if (!Enum.IsDefined(value))
+        {
+            int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
+            throw Argument($"{name} is {number}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", "options");
         }
     }
 
@@ -157,9 +224,9 @@ internal static class ThrowIf
     }
 
     /// <summary>Throws if what is given for each query does not fit the call.</summary>
-    public static void NotTerms(QueryTerms terms, CircleLossOptions options, int queryCount, int referenceCount, bool self)
+    public static void NotTerms(QueryTerms terms, LossDescription loss, int queryCount, int referenceCount, bool self)
     {
-        bool whole = options.Scope == LossScope.Batch;
+        bool whole = loss.OfBatch;
         string perWeight = whole ? "as a whole-batch loss has no queries to weight" : "one per query";
         string perExcluded = self ? "as a batch against itself excludes by SelfDiagonal" : "one per query";
         NotLength(terms.Weights.Length, whole ? 0 : queryCount, nameof(terms.Weights), perWeight, mayBeEmpty: true);
@@ -169,8 +236,8 @@ internal static class ThrowIf
             NotLength(terms.Upstream.Length, whole ? 1 : queryCount, nameof(terms.Upstream), whole ? "as there is one loss" : "one per query, or 1 for all");
         }
 
-        NotFinite(options.CheckInputs, terms.Weights, nameof(terms.Weights));
-        NotFinite(options.CheckInputs, terms.Upstream, nameof(terms.Upstream));
+        NotFinite(loss.CheckInputs, terms.Weights, nameof(terms.Weights));
+        NotFinite(loss.CheckInputs, terms.Upstream, nameof(terms.Upstream));
         for (int query = 0; query < terms.ExcludedReferences.Length; query++)
         {
             if (terms.ExcludedReferences[query] < -1 || terms.ExcludedReferences[query] >= referenceCount)
@@ -313,11 +380,11 @@ internal static class ThrowIf
     }
 
     /// <summary>Throws if a row that takes part holds NaN or infinity.</summary>
-    public static void NotFinite(CircleLossOptions options, EmbeddingBatch batch, string name)
+    public static void NotFinite(LossDescription loss, EmbeddingBatch batch, string name)
     {
-        for (int row = 0; options.CheckInputs && row < batch.Count; row++)
+        for (int row = 0; loss.CheckInputs && row < batch.Count; row++)
         {
-            NotFinite(batch.Label(row) != options.IgnoreLabel && !IsFinite(batch, row), row, name);
+            NotFinite(batch.Label(row) != loss.IgnoreLabel && !IsFinite(batch, row), row, name);
         }
     }
 

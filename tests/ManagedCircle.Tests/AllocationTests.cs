@@ -39,6 +39,18 @@ public sealed class AllocationTests
     }
 
     [Fact]
+    public void No_loss_of_pairs_allocates()
+    {
+        using PairLoss loss = new(PairLossOptions.InfoNce());
+
+        AssertAllocatesNothing(() =>
+        {
+            loss.ForwardBackward(batch.Batch, gradient, losses, new() { Weights = weights });
+            loss.ForwardBackward(batch.Batch, references.Batch, gradient, referenceGradient, losses);
+        });
+    }
+
+    [Fact]
     public void Labels_beyond_32_bits_allocate_nothing()
     {
         LargeBatch wide = batch with { Labels = [.. batch.Labels.Select(label => label << 40)] };

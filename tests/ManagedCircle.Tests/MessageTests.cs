@@ -12,6 +12,7 @@ namespace ManagedCircle.Tests;
 public sealed partial class MessageTests
 {
     private static readonly CircleLossOptions Paper = CircleLossOptions.Paper;
+    private static readonly LossDescription OfPaper = LossDescription.Of(Paper);
 
     // What it takes for each check of ThrowIf to refuse, by its name; numbers that have a sign or a point wherever they may.
     private static readonly (string Check, Action Call)[] Refusals =
@@ -28,17 +29,22 @@ public sealed partial class MessageTests
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(Paper with { Margin = double.NegativeInfinity })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(Paper with { NegativeMargin = -1.5e300 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(Paper with { Scope = (LossScope)(-3) })),
+        (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Factor = -0.5 })),
+        (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { PositiveMargin = double.NegativeInfinity })),
+        (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { NegativeScale = 1.5e37 })),
+        (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Pooling = (PairPooling)(-3) })),
+        (nameof(ThrowIf.NotComputed), () => ThrowIf.NotComputed(new PairLossOptions { Pooling = PairPooling.Mean })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { Threads = -2 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { MaxKeptSimilarityBytes = -2 })),
         (nameof(ThrowIf.Unlike), () => ThrowIf.Unlike(Rows(2, 3), Rows(2, 4))),
         (nameof(ThrowIf.NotExtent), () => ThrowIf.NotExtent(new float[5], Rows(2, 3), "gradient")),
         (nameof(ThrowIf.NotLength), () => ThrowIf.NotLength(-1, 2, "losses", "one per query")),
-        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { Weights = [0.5f, float.NaN] }, Paper, 2, 2, self: false)),
-        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { Upstream = [float.NegativeInfinity] }, Paper, 2, 2, self: false)),
-        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { ExcludedReferences = [0, -7] }, Paper, 2, 0, self: false)),
+        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { Weights = [0.5f, float.NaN] }, OfPaper, 2, 2, self: false)),
+        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { Upstream = [float.NegativeInfinity] }, OfPaper, 2, 2, self: false)),
+        (nameof(ThrowIf.NotTerms), () => ThrowIf.NotTerms(new() { ExcludedReferences = [0, -7] }, OfPaper, 2, 0, self: false)),
         (nameof(ThrowIf.NotFinite), () => ThrowIf.NotFinite(check: true, -1, "rows")),
         (nameof(ThrowIf.NotFinite), () => ThrowIf.NotFinite(check: true, [1, float.NaN], 1)),
-        (nameof(ThrowIf.NotFinite), () => ThrowIf.NotFinite(Paper, new EmbeddingBatch([1, float.NaN], [0L, 0L]), "rows")),
+        (nameof(ThrowIf.NotFinite), () => ThrowIf.NotFinite(OfPaper, new EmbeddingBatch([1, float.NaN], [0L, 0L]), "rows")),
         (nameof(ThrowIf.Overlap), Overlap),
         (nameof(ThrowIf.Overlapping), () => throw ThrowIf.Overlapping("one", "other")),
         (nameof(ThrowIf.NotInPlace), () => ThrowIf.NotInPlace(new float[2], new float[3])),

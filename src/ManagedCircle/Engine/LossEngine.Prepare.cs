@@ -15,7 +15,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             GivenReferences = call.References.Count,
             QueryGradient = caller.QueryGradient != null,
             ReferenceGradient = caller.ReferenceGradient != null,
-            Excludes = !call.Self && (!call.Terms.ExcludedReferences.IsEmpty || options.ReferenceDiagonal == DiagonalPairs.Removed),
+            Excludes = !call.Self && (!call.Terms.ExcludedReferences.IsEmpty || loss.ReferenceDiagonal == DiagonalPairs.Removed),
             CodesLabels = !(LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References)),
         };
         if (request != shape.Request)
@@ -32,7 +32,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
     private int Remaining(EmbeddingBatch batch)
     {
-        if (options.IgnoreLabel is not long ignored)
+        if (loss.IgnoreLabel is not long ignored)
         {
             return batch.Count;
         }
@@ -96,7 +96,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         for (int row = 0, to = 0; remaining != null && row < batch.Count; row++)
         {
             // Labels that another thread changes meanwhile must not lead beyond the room.
-            if (batch.Label(row) != options.IgnoreLabel && to < count)
+            if (batch.Label(row) != loss.IgnoreLabel && to < count)
             {
                 rows[to++] = row;
             }

@@ -6,11 +6,11 @@ namespace ManagedCircle.Engine;
 internal sealed unsafe partial class LossEngine<TSimd, TForm>
 {
     // Whether a row's pair with itself takes part, which is in no tile.
-    private bool SelfPairs => shape.Self && options.SelfDiagonal == DiagonalPairs.Kept;
+    private bool SelfPairs => shape.Self && loss.SelfDiagonal == DiagonalPairs.Kept;
 
     private void Reduce()
     {
-        bool ofBatch = options.Scope == LossScope.Batch;
+        bool ofBatch = loss.Scope == LossScope.Batch;
         if (SelfPairs)
         {
             for (int row = 0; row < shape.QueryCount; row++)
@@ -28,7 +28,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         LossReducer reducer = new()
         {
-            Options = options,
+            Loss = loss,
             Terms = terms,
             Sums = memory.Sums,
             Coefficients = memory.Coefficients,
@@ -55,7 +55,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             }
 
             // Tiles write the gradient of every row that takes part, if there are tiles.
-            if (options.IgnoreLabel != null || shape.Schedule.Steps == 0)
+            if (loss.IgnoreLabel != null || shape.Schedule.Steps == 0)
             {
                 ClearRows(caller.QueryGradient, caller.QueryStride, shape.Request.GivenQueries);
                 ClearRows(caller.ReferenceGradient, caller.ReferenceStride, shape.Request.GivenReferences);

@@ -38,26 +38,26 @@ internal ref struct LossCall
 internal abstract class LossEngine : IDisposable
 {
     /// <summary>The engine for the vectors asked for.</summary>
-    public static LossEngine Create(CircleLossOptions options, ExecutionOptions execution)
+    public static LossEngine Create(LossDescription loss, ExecutionOptions execution)
     {
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
-        return SimdChoice.On<Maker, LossEngine>(width, new Maker(options, execution, width));
+        return SimdChoice.On<Maker, LossEngine>(width, new Maker(loss, execution, width));
     }
 
-    private static LossEngine Create<TSimd>(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
+    private static LossEngine Create<TSimd>(LossDescription loss, ExecutionOptions execution, SimdWidth width)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        PairTerms terms = LossTerms.Of(options);
+        PairTerms terms = loss.Terms;
         return (terms.Clamps, terms.Narrow, terms.Attached) switch
         {
-            (false, false, false) => new LossEngine<TSimd, PairForm<No, No, No>>(options, terms, execution, width),
-            (false, false, true) => new LossEngine<TSimd, PairForm<No, No, Yes>>(options, terms, execution, width),
-            (false, true, false) => new LossEngine<TSimd, PairForm<No, Yes, No>>(options, terms, execution, width),
-            (false, true, true) => new LossEngine<TSimd, PairForm<No, Yes, Yes>>(options, terms, execution, width),
-            (true, false, false) => new LossEngine<TSimd, PairForm<Yes, No, No>>(options, terms, execution, width),
-            (true, false, true) => new LossEngine<TSimd, PairForm<Yes, No, Yes>>(options, terms, execution, width),
-            (true, true, false) => new LossEngine<TSimd, PairForm<Yes, Yes, No>>(options, terms, execution, width),
-            (true, true, true) => new LossEngine<TSimd, PairForm<Yes, Yes, Yes>>(options, terms, execution, width),
+            (false, false, false) => new LossEngine<TSimd, PairForm<No, No, No>>(loss, execution, width),
+            (false, false, true) => new LossEngine<TSimd, PairForm<No, No, Yes>>(loss, execution, width),
+            (false, true, false) => new LossEngine<TSimd, PairForm<No, Yes, No>>(loss, execution, width),
+            (false, true, true) => new LossEngine<TSimd, PairForm<No, Yes, Yes>>(loss, execution, width),
+            (true, false, false) => new LossEngine<TSimd, PairForm<Yes, No, No>>(loss, execution, width),
+            (true, false, true) => new LossEngine<TSimd, PairForm<Yes, No, Yes>>(loss, execution, width),
+            (true, true, false) => new LossEngine<TSimd, PairForm<Yes, Yes, No>>(loss, execution, width),
+            (true, true, true) => new LossEngine<TSimd, PairForm<Yes, Yes, Yes>>(loss, execution, width),
         };
     }
 
@@ -71,10 +71,10 @@ internal abstract class LossEngine : IDisposable
 
     public abstract void Dispose();
 
-    private readonly struct Maker(CircleLossOptions options, ExecutionOptions execution, SimdWidth width) : ISimdCode<LossEngine>
+    private readonly struct Maker(LossDescription loss, ExecutionOptions execution, SimdWidth width) : ISimdCode<LossEngine>
     {
         public LossEngine Run<TSimd>()
-            where TSimd : unmanaged, ISimd<TSimd> => Create<TSimd>(options, execution, width);
+            where TSimd : unmanaged, ISimd<TSimd> => Create<TSimd>(loss, execution, width);
     }
 }
 
@@ -83,7 +83,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     where TSimd : unmanaged, ISimd<TSimd>
     where TForm : struct, IPairForm
 {
-    private readonly CircleLossOptions options;
+    private readonly LossDescription loss;
     private readonly ExecutionOptions execution;
     private readonly Team team;
     private readonly PairTerms terms;
@@ -96,13 +96,13 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private CallerMemory caller;
     private LossProgress progress;
 
-    public LossEngine(CircleLossOptions options, in PairTerms terms, ExecutionOptions execution, SimdWidth width)
+    public LossEngine(LossDescription loss, ExecutionOptions execution, SimdWidth width)
     {
-        this.options = options;
+        this.loss = loss;
         this.execution = execution;
         SimdWidth = width;
         team = new Team(execution);
-        this.terms = terms;
+        terms = loss.Terms;
         work = Work;
     }
 
@@ -137,8 +137,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             }
         }
 
-        ThrowIf.NotFinite(options.CheckInputs, progress.Packing.BadQuery, call.Self ? "rows" : "queries");
-        ThrowIf.NotFinite(options.CheckInputs, progress.Packing.BadReference, "references");
+        ThrowIf.NotFinite(loss.CheckInputs, progress.Packing.BadQuery, call.Self ? "rows" : "queries");
+        ThrowIf.NotFinite(loss.CheckInputs, progress.Packing.BadReference, "references");
         return progress.Result;
     }
 
@@ -184,8 +184,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             Order = memory.ReferenceOrder,
             Packed = memory.References,
         };
-        progress.Packing.Run<TSimd>(team, queries, references, options.Normalize, scratch);
-        return !options.CheckInputs || !progress.Packing.FoundBad;
+        progress.Packing.Run<TSimd>(team, queries, references, loss.Normalize, scratch);
+        return !loss.CheckInputs || !progress.Packing.FoundBad;
     }
 
     private void Forward(in LossScratch scratch)
@@ -328,7 +328,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         for (int row = first; row < first + count; row++)
         {
             nint to = (order == null ? row : order[row]) * stride;
-            RowPacking.Unpack<TSimd>(packed, gradient, row, options.Normalize, selfPairs ? memory.SelfSimilarities[row] : 0, destination + to);
+            RowPacking.Unpack<TSimd>(packed, gradient, row, loss.Normalize, selfPairs ? memory.SelfSimilarities[row] : 0, destination + to);
         }
     }
 

@@ -7,7 +7,7 @@ namespace ManagedCircle.Engine;
 /// <summary>From the sums of e^logit of every query to its loss, the reduced loss, and the coefficients of the gradient.</summary>
 internal unsafe struct LossReducer
 {
-    public CircleLossOptions Options;
+    public LossDescription Loss;
 
     public PairTerms Terms;
 
@@ -39,9 +39,9 @@ internal unsafe struct LossReducer
 
     public bool NeedsGradient;
 
-    private readonly float Scale => Options.OutputScale == OutputScale.InverseGamma ? (float)(1 / Options.Gamma) : 1;
+    private readonly float Scale => (float)Loss.Factor;
 
-    private readonly bool Joint => Options.Combination == LossCombination.Joint;
+    private readonly bool Joint => Loss.Pooling == PairPooling.LogSumExp;
 
     /// <summary>Reduces the losses of queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
@@ -68,22 +68,22 @@ internal unsafe struct LossReducer
             }
         }
 
-        double denominator = Options.Reduction != LossReduction.Mean ? 1 : Options.Denominator switch
+        double denominator = Loss.Reduction != LossReduction.Mean ? 1 : Loss.Denominator switch
         {
-            MeanDenominator.All => QueryCount,
-            MeanDenominator.Valid => valid,
-            MeanDenominator.Nonzero => nonzero,
-            MeanDenominator.Weights => totalWeight,
+            PairMeanDenominator.All => QueryCount,
+            PairMeanDenominator.Valid => valid,
+            PairMeanDenominator.Nonzero => nonzero,
+            PairMeanDenominator.Weights => totalWeight,
             _ => nonzeroWeight,
         };
         double share = denominator == 0 ? 0 : scale / denominator;
         if (NeedsGradient)
         {
-            float factor = (float)(Options.Gamma * share * (UpstreamCount == 1 ? *Upstream : 1));
+            float factor = (float)(Loss.PositiveScale * share * (UpstreamCount == 1 ? *Upstream : 1));
             PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, Weights == null && UpstreamCount <= 1 ? null : Factors);
         }
 
-        double loss = Options.Reduction == LossReduction.None ? double.NaN : total * share;
+        double loss = Loss.Reduction == LossReduction.None ? double.NaN : total * share;
         return new LossResult(loss, QueryCount, ReferenceCount, valid, nonzero);
     }
 
@@ -117,7 +117,7 @@ internal unsafe struct LossReducer
 
         if (NeedsGradient)
         {
-            float factor = (float)(Options.Gamma * Scale * (UpstreamCount == 0 ? 1 : *Upstream)) * (bothEnds ? 0.5f : 1);
+            float factor = (float)(Loss.PositiveScale * Scale * (UpstreamCount == 0 ? 1 : *Upstream)) * (bothEnds ? 0.5f : 1);
             Coefficients.Positives.Fill(Count, *ofWhole.Positives.Mantissas, *ofWhole.Positives.Exponents);
             Coefficients.Negatives.Fill(Count, *ofWhole.Negatives.Mantissas, *ofWhole.Negatives.Exponents);
             PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, null);

@@ -4,23 +4,23 @@ using ManagedCircle.Simd;
 namespace ManagedCircle.Engine;
 
 /// <summary>Counts and sums over the pairs of queries, a row at a time.</summary>
-internal unsafe struct PairTally(CircleLossOptions options)
+internal unsafe struct PairTally(LossDescription loss)
 {
-    private readonly PairSide positive = PairSide.Positive(LossTerms.FormulaOf(options)), negative = PairSide.Negative(LossTerms.FormulaOf(options));
-    private readonly bool whole = options.Scope == LossScope.Batch;
+    private readonly PairSide positive = PairSide.Positive(loss.Formula), negative = PairSide.Negative(loss.Formula);
+    private readonly bool whole = loss.Scope == LossScope.Batch;
     private Sums positives, negatives;
     private int validCount;
 
     /// <summary>Adds up the pairs of a matrix.</summary>
-    public static PairStatistics Of(CircleLossOptions options, SimilarityBatch batch, ReadOnlySpan<int> excluded)
+    public static PairStatistics Of(LossDescription loss, SimilarityBatch batch, ReadOnlySpan<int> excluded)
     {
         using Workspace workspace = new();
-        PairTally tally = new(options);
+        PairTally tally = new(loss);
         fixed (PairKind* mask = batch.Mask)
         {
             Memory memory = Memory.Of(workspace, batch, blockRows: 0);
             QueryPairs pairs = memory.Pairs;
-            pairs.Read(batch, mask, options, excluded, memory.Kinds);
+            pairs.Read(batch, mask, loss, excluded, memory.Kinds);
             for (int query = 0; query < batch.QueryCount; query++)
             {
                 pairs.Write<SimdScalar>(query, memory.Kinds);
@@ -33,24 +33,24 @@ internal unsafe struct PairTally(CircleLossOptions options)
 
     /// <summary>Adds up the pairs of rows, whose similarities are computed in blocks of 64 queries by all references.</summary>
     public static PairStatistics Of(
-        CircleLossOptions options, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded, ExecutionOptions execution)
+        LossDescription loss, EmbeddingBatch queries, EmbeddingBatch references, bool self, ReadOnlySpan<int> excluded, ExecutionOptions execution)
     {
         const int Block = 64;
         using Workspace workspace = new();
         using MatrixEngine engine = MatrixEngine.Create(execution);
-        PairTally tally = new(options);
+        PairTally tally = new(loss);
         int columns = references.Count;
         RowMatrix all = new(references.Rows, columns, references.Dimension, references.Stride);
         SimilarityBatch batch = new(queries, references, self);
         Memory memory = Memory.Of(workspace, batch, Block);
         QueryPairs pairs = memory.Pairs;
-        pairs.Read(batch, null, options, excluded, memory.Kinds);
+        pairs.Read(batch, null, loss, excluded, memory.Kinds);
         for (int first = 0; first < queries.Count; first += Block)
         {
             int count = Math.Min(Block, queries.Count - first), start = first * queries.Stride;
             RowMatrix rows = new(queries.Rows[start..], count, queries.Dimension, queries.Stride);
             Span<float> similarities = new(memory.Similarities, checked(count * columns));
-            engine.Forward(new MatrixCall { Queries = rows, References = all, Normalize = options.Normalize }, similarities, columns);
+            engine.Forward(new MatrixCall { Queries = rows, References = all, Normalize = loss.Normalize }, similarities, columns);
             for (int row = 0; row < count; row++)
             {
                 pairs.Write<SimdScalar>(first + row, memory.Kinds);

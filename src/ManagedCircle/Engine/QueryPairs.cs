@@ -52,11 +52,11 @@ internal unsafe struct QueryPairs
     /// <summary>Reads labels or lists.</summary>
     /// <param name="batch">The pairs.</param>
     /// <param name="pinnedMask">The batch's mask, pinned; null where there is none.</param>
-    /// <param name="options">The ignored label, the diagonals, and whether a loss is over the whole batch.</param>
+    /// <param name="loss">The ignored label, the diagonals, and whether a loss is over the whole batch.</param>
     /// <param name="given">The excluded references; empty for what the options say.</param>
     /// <param name="kinds">Scratch, shape [<see cref="PairRow.Padded"/>(referenceCount)].</param>
     /// <exception cref="ArgumentException">A pair is listed as positive and as negative.</exception>
-    public void Read(SimilarityBatch batch, PairKind* pinnedMask, CircleLossOptions options, ReadOnlySpan<int> given, int* kinds)
+    public void Read(SimilarityBatch batch, PairKind* pinnedMask, LossDescription loss, ReadOnlySpan<int> given, int* kinds)
     {
         mask = pinnedMask;
         if (source == PairSource.Lists)
@@ -65,7 +65,7 @@ internal unsafe struct QueryPairs
         }
         else if (source != PairSource.Mask)
         {
-            ReadLabels(batch, options, given);
+            ReadLabels(batch, loss, given);
         }
     }
 
@@ -108,7 +108,7 @@ internal unsafe struct QueryPairs
 
     // ---- Labels -------------------------------------------------------------------------------------------------------------------------------------
 
-    private void ReadLabels(SimilarityBatch batch, CircleLossOptions options, ReadOnlySpan<int> given)
+    private void ReadLabels(SimilarityBatch batch, LossDescription loss, ReadOnlySpan<int> given)
     {
         int padded = PairRow.Padded(Columns);
         bool self = batch.Source == PairSource.BatchLabels;
@@ -116,20 +116,20 @@ internal unsafe struct QueryPairs
         codes.Clear();
         LabelCodes.Write(batch.Queries, null, batch.QueryCount, codes, queryCodes);
         LabelCodes.Write(batch.References, null, batch.ReferenceCount, codes, referenceCodes);
-        triangle = self && options.Scope == LossScope.Batch;
-        diagonal = options.SelfDiagonal == DiagonalPairs.Kept;
+        triangle = self && loss.Scope == LossScope.Batch;
+        diagonal = loss.SelfDiagonal == DiagonalPairs.Kept;
 
         new Span<int>(takesPart, padded).Clear();
         for (int column = 0; column < Columns; column++)
         {
-            takesPart[column] = batch.References.Label(column) == options.IgnoreLabel ? 0 : -1;
+            takesPart[column] = batch.References.Label(column) == loss.IgnoreLabel ? 0 : -1;
             ReferenceCount -= takesPart[column] + 1;
         }
 
-        bool removed = self ? !diagonal : given.IsEmpty && options.ReferenceDiagonal == DiagonalPairs.Removed;
+        bool removed = self ? !diagonal : given.IsEmpty && loss.ReferenceDiagonal == DiagonalPairs.Removed;
         for (int query = 0; query < batch.QueryCount; query++)
         {
-            bool ignored = batch.Queries.Label(query) == options.IgnoreLabel;
+            bool ignored = batch.Queries.Label(query) == loss.IgnoreLabel;
             QueryCount -= ignored ? 1 : 0;
             bool removesOwn = removed && query < Columns && queryCodes[query] == referenceCodes[query];
             excluded[query] = ignored ? All : !given.IsEmpty ? given[query] : removesOwn ? query : None;

@@ -11,10 +11,10 @@ namespace ManagedCircle.Engine;
 internal abstract class SimilarityLossEngine : IDisposable
 {
     /// <summary>The engine for the vectors asked for.</summary>
-    public static SimilarityLossEngine Create(CircleLossOptions options, ExecutionOptions execution)
+    public static SimilarityLossEngine Create(LossDescription loss, ExecutionOptions execution)
     {
         SimdWidth width = SimdChoice.Resolve(execution.SimdWidth);
-        return SimdChoice.On<Maker, SimilarityLossEngine>(width, new Maker(options, execution, width));
+        return SimdChoice.On<Maker, SimilarityLossEngine>(width, new Maker(loss, execution, width));
     }
 
     /// <summary>The vectors it runs on.</summary>
@@ -27,10 +27,10 @@ internal abstract class SimilarityLossEngine : IDisposable
 
     public abstract void Dispose();
 
-    private readonly struct Maker(CircleLossOptions options, ExecutionOptions execution, SimdWidth width) : ISimdCode<SimilarityLossEngine>
+    private readonly struct Maker(LossDescription loss, ExecutionOptions execution, SimdWidth width) : ISimdCode<SimilarityLossEngine>
     {
         public SimilarityLossEngine Run<TSimd>()
-            where TSimd : unmanaged, ISimd<TSimd> => new SimilarityLossEngine<TSimd>(options, execution, width);
+            where TSimd : unmanaged, ISimd<TSimd> => new SimilarityLossEngine<TSimd>(loss, execution, width);
     }
 }
 
@@ -38,7 +38,7 @@ internal abstract class SimilarityLossEngine : IDisposable
 internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     where TSimd : unmanaged, ISimd<TSimd>
 {
-    private readonly CircleLossOptions options;
+    private readonly LossDescription loss;
     private readonly ExecutionOptions execution;
     private readonly Team team;
     private readonly PairTerms terms;
@@ -52,16 +52,15 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
     private CallerSimilarities caller;
     private SharedCounter taken;
 
-    public SimilarityLossEngine(CircleLossOptions options, ExecutionOptions execution, SimdWidth width)
+    public SimilarityLossEngine(LossDescription loss, ExecutionOptions execution, SimdWidth width)
     {
-        // Similarities are taken as they are: they may be any numbers.
-        this.options = options with { Normalize = false };
+        this.loss = loss;
         this.execution = execution;
         SimdWidth = width;
         team = new Team(execution);
-        terms = LossTerms.Of(this.options);
-        positive = PairSide.Positive(LossTerms.FormulaOf(this.options));
-        negative = PairSide.Negative(LossTerms.FormulaOf(this.options));
+        terms = loss.Terms;
+        positive = PairSide.Positive(loss.Formula);
+        negative = PairSide.Negative(loss.Formula);
         (forward, backward) = (Forward, Backward);
     }
 
@@ -83,11 +82,11 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 SimilarityLossMemory.Lay(ref counted, shape, call.Batch);
                 Arena arena = workspace.Reset(counted.Used);
                 memory = SimilarityLossMemory.Lay(ref arena, shape, call.Batch);
-                memory.Pairs.Read(call.Batch, mask, options, call.Terms.ExcludedReferences, memory.KindsOf(0, shape));
+                memory.Pairs.Read(call.Batch, mask, loss, call.Terms.ExcludedReferences, memory.KindsOf(0, shape));
                 memory.Sums.Clear(shape.Room, RunningSums.EmptyExponent);
 
                 Share(forward);
-                bool whole = options.Scope == LossScope.Batch;
+                bool whole = loss.Scope == LossScope.Batch;
                 if (shape.Describes)
                 {
                     PairDescription.Write(memory.Descriptions, memory.Sums, shape.QueryCount, shape.Columns, whole, call.Details);
@@ -101,7 +100,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
 
                 LossReducer reducer = new()
                 {
-                    Options = options,
+                    Loss = loss,
                     Terms = terms,
                     Sums = memory.Sums,
                     Coefficients = memory.Coefficients,

@@ -16,7 +16,7 @@ public sealed unsafe class PairRowTests
     [MemberData(nameof(KernelsAtWidth.Widths), MemberType = typeof(KernelsAtWidth))]
     public void The_sums_of_a_row_are_those_of_a_plain_loop(SimdWidth width)
     {
-        PairTerms terms = LossTerms.Of(Options);
+        PairTerms terms = LossDescription.Of(Options).Terms;
         foreach (int columns in (int[])[0, 1, 5, 16, 63, 64, 65, 128, 200])
         {
             using Row row = new(columns, Options);
@@ -45,7 +45,7 @@ public sealed unsafe class PairRowTests
     public void The_gradient_of_a_row_is_that_of_a_plain_loop(SimdWidth width, bool attached)
     {
         CircleLossOptions options = Options with { WeightGradient = attached ? WeightGradient.Attached : WeightGradient.Detached };
-        PairTerms terms = LossTerms.Of(options);
+        PairTerms terms = LossDescription.Of(options).Terms;
         foreach (int columns in (int[])[1, 5, 16, 63, 64, 65, 128, 200])
         {
             using Row row = new(columns, options);

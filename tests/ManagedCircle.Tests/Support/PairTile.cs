@@ -34,7 +34,7 @@ internal sealed unsafe class PairTile : IDisposable
     public PairTile(string form, int rows, int columns, bool triangle = false, bool apart = false, bool excludes = false)
     {
         Options = Forms[form];
-        Terms = LossTerms.Of(Options);
+        Terms = LossDescription.Of(Options).Terms;
         Random random = new((rows * 1000) + columns);
         similarities = new(((RoundedUp(rows, 4) - 1) * Layout.TileStride) + RoundedUp(columns, Layout.SumLanes));
         similarities.Numbers.Fill(float.NaN);
