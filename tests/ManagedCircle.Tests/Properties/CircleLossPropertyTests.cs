@@ -30,6 +30,7 @@ public sealed class CircleLossPropertyTests
 
     [Theory]
     [InlineData(1483219973)]
+    [InlineData(333072535)]
     public void Seeds_that_once_failed_do_so_no_more(int seed) => FloatCase.Draw(seed).AssertIsTheReference();
 
     private static void AssertReached(List<FloatCase> reached)

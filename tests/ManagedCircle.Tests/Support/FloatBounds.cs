@@ -116,7 +116,8 @@ public sealed class FloatBounds
             slopeError += steepest + 1;
         }
 
-        double error = gradient * relative + coefficient * options.Gamma * (share * (1 + relative) * slopeError + Tolerances.VanishingProductInFloat);
+        double error = gradient * relative + coefficient * options.Gamma * (share * (1 + relative) * slopeError + Tolerances.VanishingProductInFloat)
+            + Tolerances.VanishingGradientInFloat;
         Add(queryBounds, query, norms[query], referenceNorms[reference]);
         Add(referenceBounds, reference, referenceNorms[reference], norms[query]);
 

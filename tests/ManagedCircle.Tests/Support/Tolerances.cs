@@ -147,6 +147,9 @@ public static partial class Tolerances
     /// <summary>Losses and gradients below this are 0 in float, or lose digits: the smallest float and a rounding.</summary>
     public static readonly double VanishingInFloat = Math.Pow(2, -148);
 
+    /// <summary>Gradients of similarities below this, the smallest normal number, are 0 in float.</summary>
+    public static readonly double VanishingGradientInFloat = Math.Pow(2, -126);
+
     /// <summary>Products of a gradient below this are 0 in float: the smallest normal number, and the few factors that are not in it yet.</summary>
     public static readonly double VanishingProductInFloat = Math.Pow(2, -120);
 
