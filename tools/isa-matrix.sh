@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Runs the test suite and the probe on every instruction set of this machine, and fails where a run did not get the vectors it was for. Prints a line of
-# JSON for each. Needs a build (dotnet build -c Release), AVX2 and jq. Arguments go to the test program: tools/isa-matrix.sh -class "*SameBits*"
+# Runs the library's tests and the probe on every instruction set of this machine, and fails where a run did not get the vectors it was for. Prints a line
+# of JSON for each. Needs a build (dotnet build -c Release), AVX2 and jq. Arguments go to the test program: tools/isa-matrix.sh -class "*SameBits*"
 set -uo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 . tools/needs.sh
@@ -9,6 +9,9 @@ needs jq
 tests=tests/ManagedCircle.Tests/bin/Release/net10.0/ManagedCircle.Tests
 probe=tools/ManagedCircle.AotProbe/bin/Release/net10.0/ManagedCircle.AotProbe
 grep -qw avx512f /proc/cpuinfo && widest=Vector512 || widest=Vector256
+
+# Without the tests of the command line and of the repository's files: their own work is in double or none, and has no vectors.
+[ $# -gt 0 ] || set -- -namespace- "ManagedCircle.Tests.Cli" -namespace- "ManagedCircle.Tests.Repository"
 
 # name, setting, the widest vectors expected, bits of Vector<T>, whether multiply and add are fused, arguments of the tests
 run() {

@@ -35,13 +35,11 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
     }
 
     [Theory]
-    [InlineData("--threads", "2")]
-    [InlineData("--isa", "auto")]
-    [InlineData("--isa", "vector256")]
-    [InlineData("--isa", "scalar")]
-    public void Threads_and_vectors_change_no_byte(string option, string value)
+    [InlineData("--threads 2 --isa auto")]
+    [InlineData("--threads 1 --isa scalar")]
+    public void Threads_and_vectors_change_no_byte(string options)
     {
-        CommandRun run = CommandRun.Of($"golden --out {directory["again"]} {option} {value}");
+        CommandRun run = CommandRun.Of($"golden --out {directory["again"]} {options}");
 
         Assert.Equal((0, ""), (run.ExitCode, run.Error));
         Assert.Equal(FilesOf(golden.Path), FilesOf(directory["again"]));
