@@ -173,13 +173,13 @@ internal static class ThrowIf
         }
     }
 
-    private static void NotDefined<T>(T value, string name)
+    private static void NotDefined<T>(T value, string name, string argument = "options")
         where T : struct, Enum
     {
         if (!Enum.IsDefined(value))
         {
             int number = Convert.ToInt32(value, CultureInfo.InvariantCulture);
-            throw Argument($"{name} is {number}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", "options");
+            throw Argument($"{name} is {number}: expected one of {string.Join(", ", Enum.GetNames<T>())}.", argument);
         }
     }
 
@@ -238,14 +238,31 @@ internal static class ThrowIf
 
         NotFinite(loss.CheckInputs, terms.Weights, nameof(terms.Weights));
         NotFinite(loss.CheckInputs, terms.Upstream, nameof(terms.Upstream));
-        for (int query = 0; query < terms.ExcludedReferences.Length; query++)
+        NotExcluded(terms.ExcludedReferences, referenceCount);
+    }
+
+    /// <summary>Throws if what a search may not find does not fit its queries and references.</summary>
+    public static void NotTerms(SearchTerms terms, int queryCount, int referenceCount, bool self)
+    {
+        string perExcluded = self ? "as no row finds itself" : "one per query";
+        NotLength(terms.ExcludedReferences.Length, self ? 0 : queryCount, nameof(terms.ExcludedReferences), perExcluded, mayBeEmpty: true);
+        NotLength(terms.Mask.Length, referenceCount, nameof(terms.Mask), "one per reference", mayBeEmpty: true);
+        NotExcluded(terms.ExcludedReferences, referenceCount);
+    }
+
+    /// <summary>Returns the measure, or throws if it is none.</summary>
+    public static SimilarityMeasure Invalid(SimilarityMeasure measure)
+    {
+        NotDefined(measure, nameof(measure), nameof(measure));
+        return measure;
+    }
+
+    /// <summary>Throws if a similarity to compare with is none.</summary>
+    public static void NotNumber(float value, string name)
+    {
+        if (float.IsNaN(value))
         {
-            if (terms.ExcludedReferences[query] < -1 || terms.ExcludedReferences[query] >= referenceCount)
-            {
-                throw Argument(
-                    $"ExcludedReferences[{query}] is {terms.ExcludedReferences[query]}: expected -1, or a reference from 0 to {referenceCount - 1}.",
-                    nameof(terms));
-            }
+            throw Argument($"{name} is {value}: expected a number.", name);
         }
     }
 
@@ -459,6 +476,18 @@ internal static class ThrowIf
 
     // Numbers from the first row's start to the last row's end.
     private static long Extent(int count, int columns, int stride) => count == 0 ? 0 : (count - 1L) * stride + columns;
+
+    private static void NotExcluded(ReadOnlySpan<int> excluded, int referenceCount)
+    {
+        for (int query = 0; query < excluded.Length; query++)
+        {
+            if (excluded[query] < -1 || excluded[query] >= referenceCount)
+            {
+                throw Argument(
+                    $"ExcludedReferences[{query}] is {excluded[query]}: expected -1, or a reference from 0 to {referenceCount - 1}.", "terms");
+            }
+        }
+    }
 
     private static void NotFinite(bool check, ReadOnlySpan<float> values, string name)
     {

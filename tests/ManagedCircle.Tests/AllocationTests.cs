@@ -38,6 +38,22 @@ public sealed class AllocationTests
         });
     }
 
+    [Theory]
+    [InlineData(1)]
+    [InlineData(2)]
+    public void A_search_of_a_size_seen_before_allocates_nothing(int threads)
+    {
+        (int[] indices, int[] starts, float[] similarities) = (new int[Count * Count], new int[Count + 1], new float[Count * Count]);
+        using NearestNeighbors search = new(SimilarityMeasure.Cosine, new() { Threads = threads });
+
+        AssertAllocatesNothing(() =>
+        {
+            search.Find(new(batch.Rows, 24), new(references.Rows, 24), 10, indices, similarities, new() { ExcludedReferences = excluded });
+            search.Find(new(batch.Rows, 24), 300, indices, similarities);
+            search.FindAbove(new(batch.Rows, 24), 0.5f, starts, indices, similarities);
+        });
+    }
+
     [Fact]
     public void No_loss_of_pairs_allocates()
     {

@@ -104,6 +104,22 @@ public sealed class CallMemoryTests
     }
 
     [Fact]
+    public void What_a_search_finds_is_of_its_own_memory()
+    {
+        using NearestNeighbors search = new();
+        Range[] nearest =
+        [
+            new("indices", 4, Written: true), new("similarities", 4, Written: true), new("queries", 8), new("references", 12),
+            new("ExcludedReferences", 2),
+        ];
+        Range[] above = [new("starts", 4, Written: true), new("indices", 6, Written: true), new("similarities", 6, Written: true), new("rows", 12)];
+
+        AssertEveryPair(nearest, memory => search.Find(
+            new(memory[2].Span, 4), new(memory[3].Span, 4), 2, Integers(memory[0]), memory[1].Span, new() { ExcludedReferences = Integers(memory[4]) }));
+        AssertEveryPair(above, memory => search.FindAbove(new(memory[3].Span, 4), 0.5f, Integers(memory[0]), Integers(memory[1]), memory[2].Span));
+    }
+
+    [Fact]
     public void The_gradients_of_rows_are_of_their_own_memory()
     {
         using CosineSimilarity similarity = new();

@@ -48,10 +48,6 @@ internal abstract class MatrixEngine : IDisposable
 internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     where TSimd : unmanaged, ISimd<TSimd>
 {
-    // The longest chain of products of a similarity. Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs
-    // more than a panel of 64 KB that the L1 cache does not hold.
-    private const int SimilarityDepth = 2 * Layout.Depth;
-
     // Numbers in a matrix, from 8 MB on, that is written past the caches: what is written first is out of the L2 cache before the rest is, and reading it from
     // memory costs less than writing it through the caches does.
     private const long StreamedSize = 1L << 21;
@@ -214,7 +210,7 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     private void WriteStrip(int row, int rows, int mirrored, int column, float* strip)
     {
         float* product = At(row, column), mirror = At(column, row), copy = caller.Aligned && mirrored > 0 ? strip : null;
-        if (caller.Streamed && memory.Queries.Dimension <= SimilarityDepth)
+        if (caller.Streamed && memory.Queries.Dimension <= Layout.SimilarityDepth)
         {
             Multiply<Streamed>(row, rows, column, product, caller.MatrixStride, copy);
         }
@@ -275,10 +271,10 @@ internal sealed unsafe class MatrixEngine<TSimd> : MatrixEngine
     private void Multiply<TStores>(int row, int rows, int column, float* product, nint stride, float* copy)
         where TStores : struct, IStores
     {
-        for (int depth = 0; depth < memory.Queries.Dimension; depth += SimilarityDepth)
+        for (int depth = 0; depth < memory.Queries.Dimension; depth += Layout.SimilarityDepth)
         {
             float* left = memory.Queries.Slice(depth / Layout.Pack, row), right = memory.References.Panel(column) + ((nint)depth * Layout.Pack);
-            int length = Math.Min(SimilarityDepth, memory.Queries.Dimension - depth);
+            int length = Math.Min(Layout.SimilarityDepth, memory.Queries.Dimension - depth);
             TileProduct.MultiplyAdd<TSimd, Slices, TStores>(
                 new(left, memory.Queries.SliceStride), right, length, new(product, stride, add: depth > 0, copy), rows);
         }

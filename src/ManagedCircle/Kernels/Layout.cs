@@ -24,6 +24,13 @@ internal static class Layout
     /// <summary>The longest chain of products that is summed before it is added to its destination.</summary>
     public const int Depth = 256;
 
+    /// <summary>The longest chain of products of a similarity that is no part of a loss.</summary>
+    /// <remarks>
+    /// Twice a gradient's: adding to the caller's matrix, whose rows may fall into the same cache sets, costs more than a panel of 64 KB that the L1 cache does
+    /// not hold. A search has the same, as it gives the same bits.
+    /// </remarks>
+    public const int SimilarityDepth = 2 * Depth;
+
     /// <summary>value rounded up to whole packs.</summary>
     public static int Packed(int value) => (value + Pack - 1) / Pack * Pack;
 

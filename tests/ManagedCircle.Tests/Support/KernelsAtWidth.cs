@@ -67,6 +67,9 @@ internal abstract unsafe class KernelsAtWidth
     /// <summary><see cref="TileCopy.StreamRows"/>.</summary>
     public abstract void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride);
 
+    /// <inheritdoc cref="StripScan.Run"/>
+    public abstract void Scan(float* strip, int query, int rows, int reference, int columns, ref NearestLists lists);
+
     /// <summary><see cref="LogSumExpTile.Accumulate"/> in the form that the terms have.</summary>
     public abstract void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns);
 
@@ -218,7 +221,10 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
     public override void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination) =>
         RowPacking.Unpack<TSimd>(packed, gradient, row, normalize, selfSlope, destination);
 
-    public override void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride) =>
+    public override void Scan(float* strip, int query, int rows, int reference, int columns, ref NearestLists lists) =>
+            StripScan.Run<TSimd, NearestLists>(strip, query, rows, reference, columns, ref lists);
+
+        public override void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride) =>
         TileCopy.StreamRows<TSimd>(source, sourceStride, rows, columns, destination, stride);
 
     public override void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns) =>

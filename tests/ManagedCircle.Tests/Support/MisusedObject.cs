@@ -15,7 +15,7 @@ public sealed class MisusedObject : IDisposable
 
     /// <summary>The kinds there are.</summary>
     public static IReadOnlyList<string> Kinds { get; } =
-        ["CircleLoss of a batch", "CircleLoss of references", "SimilarityLoss", "CosineSimilarity", "CrossBatchMemory"];
+        ["CircleLoss of a batch", "CircleLoss of references", "SimilarityLoss", "CosineSimilarity", "NearestNeighbors", "CrossBatchMemory"];
 
     /// <summary>A copy of everything that the call has written by now.</summary>
     public float[][] Written => [.. written.Select(numbers => (float[])numbers.Clone())];
@@ -53,6 +53,12 @@ public sealed class MisusedObject : IDisposable
                 CosineSimilarity cosine = new(execution);
                 float[] matrix = new float[Similarities.Length];
                 return new(cosine, () => cosine.Matrix(new(Queries.Rows, 64), new(References.Rows, 64), matrix), matrix);
+
+            case "NearestNeighbors":
+                NearestNeighbors search = new(SimilarityMeasure.Cosine, execution);
+                int[] indices = new int[160 * 3];
+                float[] nearest = new float[indices.Length];
+                return new(search, () => search.Find(new(Queries.Rows, 64), new(References.Rows, 64), 3, indices, nearest), nearest);
 
             default:
                 // A batch that fills the memory leaves it as it found it.
