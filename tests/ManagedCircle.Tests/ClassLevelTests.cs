@@ -141,6 +141,47 @@ public sealed class ClassLevelTests
         float[] Numbers(int length) => [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
     }
 
+    [Theory]
+    [InlineData(1, true)]
+    [InlineData(32, true)]
+    [InlineData(200, false)]
+    public void Few_queries_need_no_memory_for_the_rows_of_their_references(int queries, bool gradient)
+    {
+        const int References = 20_000, Dimension = 64;
+        Random random = new(8);
+        float[] rows = Numbers(queries * Dimension), references = Numbers(References * Dimension);
+        long[] labels = new long[queries], referenceLabels = [.. Enumerable.Range(0, References).Select(r => (long)(r % 3))];
+        using CircleLoss loss = new(CircleLossOptions.Paper, new() { MaxKeptSimilarityBytes = 0 });
+        EmbeddingBatch batch = new(rows, labels), against = new(references, referenceLabels);
+
+        LossResult result = gradient ? loss.ForwardBackward(batch, against, new float[rows.Length], default) : loss.Forward(batch, against);
+
+        // A tile, and its references' unit rows once or twice; and a few numbers for each row.
+        Assert.Equal(queries, result.ValidCount);
+        Assert.InRange(loss.WorkspaceBytes, 1, (1 << 20) + (20 * References) + (8 * queries * Dimension));
+
+        float[] Numbers(int length) => [.. Enumerable.Range(0, length).Select(_ => random.NextSingle() - 0.5f)];
+    }
+
+    [Theory]
+    [InlineData(3)]
+    [InlineData(300)]
+    public void A_reference_that_is_no_number_is_named_and_nothing_is_written(int queries)
+    {
+        const int References = 5000, Bad = 4321, Dimension = 5;
+        float[] rows = [.. Enumerable.Range(1, queries * Dimension).Select(i => (float)i)], references = [.. Enumerable.Repeat(1f, References * Dimension)];
+        (references[(Bad * Dimension) + 2], references[(References * Dimension) - 1]) = (float.NaN, float.PositiveInfinity);
+        long[] labels = new long[queries], referenceLabels = [.. Enumerable.Range(0, References).Select(r => (long)r)];
+        float[] losses = [.. Enumerable.Repeat(7f, queries)], gradient = [.. Enumerable.Repeat(7f, rows.Length)];
+        using CircleLoss loss = new(CircleLossOptions.Paper);
+
+        ArgumentException error = Assert.ThrowsAny<ArgumentException>(() =>
+            loss.ForwardBackward(new(rows, labels), new(references, referenceLabels), gradient, default, losses));
+
+        Assert.Contains($"{Bad}", error.Message, StringComparison.Ordinal);
+        Assert.All(losses.Concat(gradient), number => Assert.Equal(7f, number));
+    }
+
     [Fact]
     public void Shapes_that_do_not_match_are_refused()
     {

@@ -152,14 +152,20 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
     private void Work(int worker)
     {
-        LossScratch scratch = new(memory.Scratch + (worker * LossScratch.Size));
-        if (!Pack(scratch.Tile))
+        LossScratch scratch = memory.ScratchOf(worker, shape);
+        Pack(scratch.Tile);
+        if (FoundBad)
         {
             return;
         }
 
         Forward(scratch);
         team.Await(ref progress.ForwardDone, shape.Schedule.Steps);
+        if (FoundBad)
+        {
+            return;
+        }
+
         if (team.Next(ref progress.Reduction) == 0)
         {
             Reduce();
@@ -169,23 +175,39 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         team.Await(ref progress.ReductionDone, 1);
         if (shape.NeedsGradient)
         {
-            Backward(scratch.Tile);
+            Backward(scratch);
         }
     }
 
-    // Returns whether the call goes on.
-    private bool Pack(float* scratch)
+    // Whether the call ends without an answer.
+    private bool FoundBad => loss.CheckInputs && progress.Packing.FoundBad;
+
+    private void Pack(float* scratch)
     {
         RowsToPack queries = new() { Rows = caller.QueryRows, Stride = caller.QueryStride, Order = memory.QueryOrder, Packed = memory.Queries };
-        RowsToPack references = shape.Self ? default : new()
-        {
-            Rows = caller.ReferenceRows,
-            Stride = caller.ReferenceStride,
-            Order = memory.ReferenceOrder,
-            Packed = memory.References,
-        };
+        RowsToPack references = shape.Self || shape.PacksByTile ? default : ReferencesToPack(0, memory.References);
         progress.Packing.Run<TSimd>(team, queries, references, loss.Normalize, scratch);
-        return !loss.CheckInputs || !progress.Packing.FoundBad;
+    }
+
+    private RowsToPack ReferencesToPack(int first, in PackedRows packed) =>
+        new() { Rows = caller.ReferenceRows, Stride = caller.ReferenceStride, Order = memory.ReferenceOrder, First = first, Packed = packed };
+
+    // The references of a tile, and the place of its first among them.
+    private PackedRows ReferencesOf(in TilePairs pairs, in LossScratch scratch, bool panels, bool slices, out int first)
+    {
+        if (!shape.PacksByTile)
+        {
+            first = pairs.FirstColumn;
+            return memory.References;
+        }
+
+        first = 0;
+        PackedRows packed = scratch.References;
+        packed.Count = pairs.Columns;
+        packed.Panels = panels ? packed.Panels : null;
+        packed.Slices = slices ? packed.Slices : null;
+        progress.Packing.Pack<TSimd>(ReferencesToPack(pairs.FirstColumn, packed), loss.Normalize, scratch.Tile);
+        return packed;
     }
 
     private void Forward(in LossScratch scratch)
@@ -202,7 +224,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             TilePairs pairs = PairsOf(unit, step, scratch.Tile);
             int firstRow = unit.RowBlock * shape.RowBlock;
-            Similarities(pairs, firstRow, pairs.Similarities);
+            PackedRows references = ReferencesOf(pairs, scratch, panels: true, slices: false, out int firstReference);
+            Similarities(pairs, firstRow, references, firstReference, pairs.Similarities);
             if (shape.Self)
             {
                 scratch.Columns.Clear(Layout.Tile, terms.NegativeExponent);
@@ -234,8 +257,9 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         }
     }
 
-    private void Backward(float* h)
+    private void Backward(in LossScratch scratch)
     {
+        float* h = scratch.Tile;
         TileSchedule schedule = shape.Schedule;
         PairCoefficients coefficients = memory.Coefficients;
         for (long step = team.Next(ref progress.Backward); step < schedule.Steps; step = team.Next(ref progress.Backward))
@@ -247,9 +271,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             TilePairs pairs = PairsOf(unit, schedule.Steps - 1 - step, h);
             int firstRow = unit.RowBlock * shape.RowBlock;
+            PackedRows references = ReferencesOf(pairs, scratch, panels: memory.Kept == null, slices: true, out int firstReference);
             if (memory.Kept == null)
             {
-                Similarities(pairs, firstRow, h);
+                Similarities(pairs, firstRow, references, firstReference, h);
             }
 
             if (shape.Self)
@@ -268,23 +293,27 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             if (memory.QueryGradient != null)
             {
-                AddToQueries(unit, pairs, firstRow, h);
+                AddToQueries(unit, pairs, firstRow, references, firstReference, h);
             }
 
-            if (memory.ReferenceGradient != null && !pairs.Triangle)
+            if (shape.PacksByTile)
+            {
+                WriteReferences(pairs, references, scratch.ReferenceGradient, h);
+            }
+            else if (memory.ReferenceGradient != null && !pairs.Triangle)
             {
                 AddToReferences(unit, pairs, firstRow, h);
             }
         }
     }
 
-    private void AddToQueries(TileUnit unit, in TilePairs pairs, int firstRow, float* h)
+    private void AddToQueries(TileUnit unit, in TilePairs pairs, int firstRow, in PackedRows references, int firstReference, float* h)
     {
         ref int turn = ref memory.RowTurns[unit.RowBlock];
         float* gradient = memory.QueryGradient + ((nint)firstRow * Layout.Pack);
         team.AwaitTurn(ref turn, unit.RowTurn);
         TileMatrices.AddToRows<TSimd>(
-            h, pairs.Rows, memory.References, pairs.FirstColumn, pairs.Columns, gradient, memory.Queries.SliceStride, add: unit.RowTurn > 0);
+            h, pairs.Rows, references, firstReference, pairs.Columns, gradient, memory.Queries.SliceStride, add: unit.RowTurn > 0);
         if (unit.RowTurn == shape.ColumnBlocks - 1)
         {
             UnpackQueries(firstRow, pairs.Rows);
@@ -318,6 +347,21 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         Team.PassTurn(ref turn, unit.ColumnTurn);
     }
 
+    // A tile that packs its references has all their pairs.
+    private void WriteReferences(in TilePairs pairs, in PackedRows references, float* gradient, float* h)
+    {
+        if (gradient == null)
+        {
+            return;
+        }
+
+        TileMatrices.AddToColumns<TSimd>(h, pairs.Columns, memory.Queries, 0, pairs.Rows, gradient, references.SliceStride, add: false);
+        bool ordered = memory.ReferenceOrder != null;
+        Unpack(
+            references, gradient, ordered ? memory.ReferenceOrder + pairs.FirstColumn : null, 0, pairs.Columns,
+            ordered ? caller.ReferenceGradient : caller.ReferenceGradient + (pairs.FirstColumn * caller.ReferenceStride), caller.ReferenceStride);
+    }
+
     private void UnpackQueries(int first, int count) =>
         Unpack(memory.Queries, memory.QueryGradient, memory.QueryOrder, first, count, caller.QueryGradient, caller.QueryStride);
 
@@ -332,8 +376,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         }
     }
 
-    private void Similarities(in TilePairs pairs, int firstRow, float* tile) => TileMatrices.Similarities<TSimd>(
-        memory.Queries, firstRow, pairs.Rows, memory.References, pairs.FirstColumn, pairs.Columns, pairs.Triangle, tile);
+    private void Similarities(in TilePairs pairs, int firstRow, in PackedRows references, int firstReference, float* tile) =>
+        TileMatrices.Similarities<TSimd>(memory.Queries, firstRow, pairs.Rows, references, firstReference, pairs.Columns, pairs.Triangle, tile);
 
     private TilePairs PairsOf(TileUnit unit, long step, float* tile)
     {

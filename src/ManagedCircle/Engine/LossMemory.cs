@@ -5,7 +5,7 @@ namespace ManagedCircle.Engine;
 /// <summary>Every array of a call of the loss.</summary>
 internal unsafe struct LossMemory
 {
-    /// <summary>The unit rows; in a batch against itself the references are the queries.</summary>
+    /// <summary>The unit rows; in a batch against itself the references are the queries. Where tiles pack references, <see cref="LossScratch"/> has them.</summary>
     public PackedRows Queries, References;
 
     /// <summary>dL/du in slices, as the rows are; null where it is not asked for. In a batch against itself they are one.</summary>
@@ -24,7 +24,10 @@ internal unsafe struct LossMemory
     public int* RowTurns, ColumnTurns;
 
     /// <summary>What the workers have each for themselves, one after the other: a <see cref="LossScratch"/>.</summary>
-    public float* Scratch;
+    public byte* Scratch;
+
+    /// <summary>The bytes that each worker has of it.</summary>
+    public nint ScratchSize;
 
     /// <summary>Hash table of labels and their codes; null where labels are their own codes.</summary>
     public long* LabelTable;
@@ -52,17 +55,24 @@ internal unsafe struct LossMemory
     {
         // Vectors reach beyond the last row, and tiles beyond the last column.
         int perQuery = Layout.Packed(shape.QueryCount) + Layout.Tile, perReference = shape.Self ? 0 : Layout.Packed(shape.ReferenceCount) + Layout.Tile;
-        Queries = PackedRows.Lay(ref arena, shape.QueryCount, shape.Dimension);
-        References = shape.Self ? Queries : PackedRows.Lay(ref arena, shape.ReferenceCount, shape.Dimension);
+        Queries = PackedRows.Lay(ref arena, shape.QueryCount, shape.Dimension, panels: shape.Self);
         QueryGradient = arena.Take<float>(shape.Request.QueryGradient ? Queries.SlicesSize : 0);
-        ReferenceGradient = shape.Self ? QueryGradient : arena.Take<float>(shape.Request.ReferenceGradient ? References.SlicesSize : 0);
+        References = Queries;
+        ReferenceGradient = QueryGradient;
+        if (!shape.Self)
+        {
+            References = PackedRows.Lay(ref arena, shape.PacksByTile ? 0 : shape.ReferenceCount, shape.Dimension, slices: shape.NeedsGradient);
+            ReferenceGradient = arena.Take<float>(shape.Request.ReferenceGradient ? References.SlicesSize : 0);
+        }
+
         Sums = RunningSums.Lay(ref arena, perQuery);
         Losses = arena.Take<float>(perQuery);
         Factors = arena.Take<float>(perQuery);
         SelfSimilarities = arena.Take<float>(shape.Self ? perQuery : 0);
         RowTurns = arena.Take<int>(shape.RowBlocks);
         ColumnTurns = arena.Take<int>(shape.Self ? 0 : shape.ColumnBlocks);
-        Scratch = arena.Take<float>(LossScratch.Size * shape.Workers);
+        ScratchSize = LossScratch.Size(shape);
+        Scratch = arena.Take<byte>(ScratchSize * shape.Workers);
         LabelTable = arena.Take<long>(LabelTableSize(shape));
         OrderScratch = arena.Take<int>(Math.Max(
             LabelOrder.ScratchSize(shape.Request.GivenQueries, shape.Request.GivenQueries),
@@ -72,6 +82,13 @@ internal unsafe struct LossMemory
         ReferenceLabels = shape.Self ? QueryLabels : arena.Take<int>(perReference);
         ReferenceOrderRoom = arena.Take<int>(perReference);
         Excluded = arena.Take<int>(shape.Request.Excludes ? perQuery : 0);
+    }
+
+    /// <summary>What a worker has for itself.</summary>
+    public readonly LossScratch ScratchOf(int worker, in LossShape shape)
+    {
+        Arena arena = new(Scratch + (worker * ScratchSize), (nuint)ScratchSize);
+        return LossScratch.Lay(ref arena, shape);
     }
 
     /// <summary>The table of label codes, cleared.</summary>
@@ -96,10 +113,8 @@ internal unsafe struct LossMemory
 /// <summary>What a worker has for itself.</summary>
 internal unsafe struct LossScratch
 {
-    private const int TileSize = Layout.Tile * Layout.TileStride, Sums = Layout.Tile + Layout.SumLanes;
-
-    /// <summary>Numbers of it.</summary>
-    public const nint Size = TileSize + (8 * Sums);
+    // Vectors reach beyond the last row.
+    private const int Sums = Layout.Tile + Layout.SumLanes;
 
     /// <summary>The tile under way.</summary>
     public float* Tile;
@@ -107,10 +122,36 @@ internal unsafe struct LossScratch
     /// <summary>The sums of the tile's rows and columns.</summary>
     public RunningSums Rows, Columns;
 
-    public LossScratch(float* memory)
+    /// <summary>The tile's references, where each tile packs its own.</summary>
+    public PackedRows References;
+
+    /// <summary>Their dL/du in slices; null where it is not asked for.</summary>
+    public float* ReferenceGradient;
+
+    /// <summary>The bytes that a worker needs.</summary>
+    public static nint Size(in LossShape shape)
     {
-        Tile = memory;
-        Rows = RunningSums.At(memory + TileSize, Sums);
-        Columns = RunningSums.At(memory + TileSize + (4 * Sums), Sums);
+        Arena counted = default;
+        Lay(ref counted, shape);
+        return (nint)counted.Used;
+    }
+
+    /// <summary>Takes the memory of a worker.</summary>
+    public static LossScratch Lay(ref Arena arena, in LossShape shape)
+    {
+        LossScratch scratch = new()
+        {
+            Tile = arena.Take<float>(Layout.Tile * Layout.TileStride),
+            Rows = RunningSums.Lay(ref arena, Sums),
+            Columns = RunningSums.Lay(ref arena, Sums),
+        };
+        if (shape.PacksByTile)
+        {
+            int references = Math.Min(LossShape.ColumnBlock, shape.ReferenceCount);
+            scratch.References = PackedRows.Lay(ref arena, references, shape.Dimension, slices: shape.NeedsGradient);
+            scratch.ReferenceGradient = arena.Take<float>(shape.Request.ReferenceGradient ? scratch.References.SlicesSize : 0);
+        }
+
+        return scratch;
     }
 }

@@ -47,13 +47,18 @@ internal readonly record struct LossShape
     /// </remarks>
     public const int MostReferenceLabels = 256;
 
+    private const int ManyReferences = 16 * Layout.Tile;
+
     /// <summary>The shape of a call that has so many workers at most.</summary>
     public LossShape(in LossRequest request, int threads)
     {
         Request = request;
 
-        // Few queries against many references still make enough tiles for several workers.
-        RowBlock = Self || QueryCount > 2 * Layout.Tile ? Layout.Tile : Math.Clamp(Layout.Packed(QueryCount / 4), Layout.Pack, Layout.Tile);
+        // Few queries against some references still make enough tiles for several workers; against many references their columns alone do, if no block of
+        // rows is added to in turns.
+        bool inOneBlock = !Self && !NeedsGradient && QueryCount <= Layout.Tile && ReferenceCount >= ManyReferences;
+        int rows = inOneBlock ? QueryCount : Self || QueryCount > 2 * Layout.Tile ? Layout.Tile : QueryCount / 4;
+        RowBlock = Math.Clamp(Layout.Packed(rows), Layout.Pack, Layout.Tile);
         Debug.Assert(RowBlock % Layout.Pack == 0 && RowBlock <= Layout.Tile, "A tile has whole panels of rows, and fits the scratch.");
         RowBlocks = Layout.Blocks(QueryCount, RowBlock);
         ColumnBlocks = Layout.Blocks(ReferenceCount, ColumnBlock);
@@ -90,10 +95,16 @@ internal readonly record struct LossShape
 
     public int Workers { get; }
 
+    /// <summary>Whether each tile packs its references for itself, in its worker's scratch: where no other tile has them, memory beyond the caches need not.</summary>
+    public bool PacksByTile => !Self && RowBlocks == 1;
+
     /// <summary>Numbers of the similarities of all tiles.</summary>
-    public long SimilaritiesSize => RowBlock * Layout.TileStride * (Self ? Schedule.Steps : (long)RowBlocks * ColumnBlocks);
+    public long SimilaritiesSize => KeptRows * Layout.TileStride * (Self ? Schedule.Steps : (long)RowBlocks * ColumnBlocks);
 
     /// <summary>Where the similarities of a tile lie among those of all.</summary>
     public nint SimilaritiesAt(TileUnit unit, long step) =>
-        (nint)(Self ? step : ((long)unit.RowBlock * ColumnBlocks) + unit.ColumnBlock) * RowBlock * Layout.TileStride;
+        (nint)(Self ? step : ((long)unit.RowBlock * ColumnBlocks) + unit.ColumnBlock) * KeptRows * Layout.TileStride;
+
+    // Rows of a tile that is kept: of a single block those that its queries need, up to the four that kernels evaluate at once.
+    private int KeptRows => PacksByTile ? (QueryCount + 3) / 4 * 4 : RowBlock;
 }

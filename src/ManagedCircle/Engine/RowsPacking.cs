@@ -14,6 +14,9 @@ internal unsafe struct RowsToPack
     /// <summary>The row at each place, or null for the order of <see cref="Packed"/>.</summary>
     public int* Order;
 
+    /// <summary>The place of the first row to pack.</summary>
+    public int First;
+
     public PackedRows Packed;
 
     public readonly int Panels => Layout.Blocks(Packed.Count, Layout.Pack);
@@ -64,6 +67,19 @@ internal unsafe struct RowsPacking
         team.Await(ref done, panels);
     }
 
+    /// <summary>Packs some of the references.</summary>
+    /// <param name="references">Those of a tile.</param>
+    /// <param name="normalize">Whether rows are divided by their norm.</param>
+    /// <param name="scratch">The worker's, room for a panel's slices.</param>
+    public void Pack<TSimd>(in RowsToPack references, bool normalize, float* scratch)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        for (int panel = 0; panel < references.Panels; panel++)
+        {
+            Pack<TSimd>(references, panel, normalize, scratch, ref badReference);
+        }
+    }
+
     // Slices, from which panels are made, are written over each other in the scratch where no product needs them, and so stay in the L1 cache.
     private static void Pack<TSimd>(in RowsToPack rows, int panel, bool normalize, float* scratch, ref int bad)
         where TSimd : unmanaged, ISimd<TSimd>
@@ -76,7 +92,10 @@ internal unsafe struct RowsPacking
             packed.SliceStride = 0;
         }
 
-        int found = RowPacking.Pack<TSimd>(rows.Rows, rows.Stride, rows.Order, normalize, packed, first);
+        bool ordered = rows.Order != null;
+        int found = RowPacking.Pack<TSimd>(
+            ordered ? rows.Rows : rows.Rows + (rows.First * rows.Stride), rows.Stride, ordered ? rows.Order + rows.First : null, normalize, packed, first);
+        found = found < 0 || ordered ? found : found + rows.First;
         for (int known = Volatile.Read(ref bad); found >= 0 && found < known; known = Volatile.Read(ref bad))
         {
             Interlocked.CompareExchange(ref bad, found, known);

@@ -26,9 +26,22 @@ public sealed unsafe class LossShapeTests
     [InlineData(513, 256, 3)]
     public void Few_queries_against_references_are_cut_smaller(int queries, int rowBlock, int rowBlocks)
     {
-        LossShape shape = new(new LossRequest(Self: false, queries, 10_000, 64), threads: 1);
+        LossShape shape = new(new LossRequest(Self: false, queries, 10_000, 64) { QueryGradient = true }, threads: 1);
 
         Assert.Equal((rowBlock, rowBlocks, 40), (shape.RowBlock, shape.RowBlocks, shape.ColumnBlocks));
+        Assert.Equal(rowBlocks == 1, shape.PacksByTile);
+    }
+
+    [Theory]
+    [InlineData(100, 4096, 1)]
+    [InlineData(256, 10_000, 1)]
+    [InlineData(257, 10_000, 5)]
+    [InlineData(256, 4095, 4)]
+    public void Without_gradients_queries_against_many_references_are_one_block(int queries, int references, int rowBlocks)
+    {
+        LossShape shape = new(new LossRequest(Self: false, queries, references, 64), threads: 1);
+
+        Assert.Equal((rowBlocks, rowBlocks == 1), (shape.RowBlocks, shape.PacksByTile));
     }
 
     [Theory]
@@ -55,6 +68,7 @@ public sealed unsafe class LossShapeTests
     [Theory]
     [InlineData(true, 0, 0)]
     [InlineData(true, 1300, 1300)]
+    [InlineData(false, 21, 700)]
     [InlineData(false, 100, 700)]
     [InlineData(false, 1100, 300)]
     public void Kept_similarities_of_all_tiles_lie_side_by_side(bool self, int queries, int references)
@@ -69,7 +83,8 @@ public sealed unsafe class LossShapeTests
             }
         }
 
-        long tile = shape.RowBlock * Layout.TileStride;
+        // Tiles of a single block of queries have rows for them alone, four at a time.
+        long tile = (queries == 21 ? 24 : shape.RowBlock) * Layout.TileStride;
         Assert.Equal(Enumerable.Range(0, places.Count).Select(slot => slot * tile), places.Order());
         Assert.Equal(places.Count * tile, shape.SimilaritiesSize);
     }
@@ -113,7 +128,9 @@ public sealed unsafe class LossShapeTests
 
             Assert.Equal(counted.Used, arena.Used);
             Assert.Equal(request.QueryGradient && queries > 0, memory.QueryGradient != null);
-            Assert.Equal(request.ReferenceGradient, memory.ReferenceGradient != null && !shape.Self);
+            Assert.Equal(request.ReferenceGradient && !shape.PacksByTile, memory.ReferenceGradient != null && !shape.Self);
+            LossScratch scratch = memory.ScratchOf(shape.Workers - 1, shape);
+            Assert.Equal(request.ReferenceGradient && shape.PacksByTile, scratch.ReferenceGradient != null);
             Assert.Equal((request.Excludes, request.CodesLabels), (memory.Excluded != null, memory.LabelTable != null));
             Assert.Equal(shape.Self, memory.ReferenceLabels == memory.QueryLabels);
         }
