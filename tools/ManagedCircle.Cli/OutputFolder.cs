@@ -9,21 +9,23 @@ namespace ManagedCircle.Cli;
 /// </remarks>
 internal sealed class OutputFolder : IUnfinished, IDisposable
 {
+    private readonly string path;
     private readonly bool isNew;
     private readonly List<string> newParents = [];
     private readonly string old;
     private bool committed;
 
     /// <summary>Begins a directory; missing parents are made with it.</summary>
-    /// <exception cref="IOException">It cannot be made.</exception>
+    /// <exception cref="BadInputException">It cannot be made.</exception>
     public OutputFolder(string path)
     {
+        this.path = path;
         Target = ReplacedFile.RealPath(path);
         isNew = !Directory.Exists(Target);
         string random = RandomNumberGenerator.GetHexString(32, lowercase: true);
         Unfinished = isNew ? $"{Target}.{random}.tmp" : Path.Combine(Target, $"{random}.tmp");
         old = $"{Unfinished}.old";
-        Interruption.Begin(this, () =>
+        Interruption.Begin(this, () => Try(() =>
         {
             for (string? parent = Path.GetDirectoryName(Unfinished); parent is not null && !Directory.Exists(parent); parent = Path.GetDirectoryName(parent))
             {
@@ -31,7 +33,7 @@ internal sealed class OutputFolder : IUnfinished, IDisposable
             }
 
             Directory.CreateDirectory(Unfinished);
-        });
+        }));
     }
 
     /// <summary>The directory, without links.</summary>
@@ -41,19 +43,21 @@ internal sealed class OutputFolder : IUnfinished, IDisposable
     public string Unfinished { get; }
 
     /// <summary>Writes a file into it.</summary>
+    /// <exception cref="BadInputException">It cannot be written.</exception>
     public void Write(string name, ReadOnlySpan<byte> content)
     {
         byte[] bytes = content.ToArray();
-        Interruption.Step(() =>
+        Interruption.Step(() => Try(() =>
         {
-            string path = Path.Combine(Unfinished, name);
-            Directory.CreateDirectory(Path.GetDirectoryName(path)!);
-            File.WriteAllBytes(path, bytes);
-        });
+            string file = Path.Combine(Unfinished, name);
+            Directory.CreateDirectory(Path.GetDirectoryName(file)!);
+            File.WriteAllBytes(file, bytes);
+        }));
     }
 
     /// <summary>Puts its files in their place, instead of all that was there.</summary>
-    public void Commit() => Interruption.Step(() =>
+    /// <exception cref="BadInputException">They cannot be put there.</exception>
+    public void Commit() => Interruption.Step(() => Try(() =>
     {
         if (isNew)
         {
@@ -65,7 +69,7 @@ internal sealed class OutputFolder : IUnfinished, IDisposable
         }
 
         committed = true;
-    });
+    }));
 
     /// <summary>Removes what was not committed.</summary>
     public void Dispose() => Interruption.End(this, Remove);
@@ -84,6 +88,18 @@ internal sealed class OutputFolder : IUnfinished, IDisposable
         foreach (string parent in committed ? [] : newParents.Where(parent => Directory.Exists(parent) && !Directory.EnumerateFileSystemEntries(parent).Any()))
         {
             Directory.Delete(parent);
+        }
+    }
+
+    private void Try(Action step)
+    {
+        try
+        {
+            step();
+        }
+        catch (Exception error) when (error is IOException or UnauthorizedAccessException)
+        {
+            throw new BadInputException(path, $"cannot be written: {error.Message}");
         }
     }
 

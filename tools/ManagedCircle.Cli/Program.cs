@@ -26,7 +26,7 @@ internal static class Program
         ParseResult command = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)
         {
-            return Fail(Usage, $"{command.Errors[0].Message} See: {CommandPath(command.CommandResult)} --help");
+            return Fail(Usage, $"{WhatIsWrong(command)} See: {CommandPath(command.CommandResult)} --help");
         }
 
         try
@@ -44,9 +44,29 @@ internal static class Program
 
         int Fail(int exitCode, string message)
         {
-            error.WriteLine($"mcircle: {new string([.. message.Select(c => char.IsControl(c) ? ' ' : c)])}");
+            try
+            {
+                error.WriteLine($"mcircle: {new string([.. message.Select(c => char.IsControl(c) ? ' ' : c)])}");
+            }
+            catch (IOException)
+            {
+                // Nobody can be told, such as on a full disk; the exit code still says it.
+            }
+
             return exitCode;
         }
+    }
+
+    private static string WhatIsWrong(ParseResult command)
+    {
+        if (command.CommandResult.Command is not RootCommand root)
+        {
+            // An option that took the next one for its value leaves that one's value over, which is not what is wrong.
+            return (command.Errors.FirstOrDefault(error => error.SymbolResult is OptionResult) ?? command.Errors[0]).Message;
+        }
+
+        string named = command.Tokens is [Token first, ..] ? $"'{first.Value}'" : "Nothing";
+        return $"{named} is no command: expected {string.Join('|', root.Subcommands.Select(known => known.Name))}.";
     }
 
     /// <summary>A message without the name of a parameter, which the user has never seen.</summary>

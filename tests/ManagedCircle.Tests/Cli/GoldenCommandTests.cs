@@ -190,6 +190,19 @@ public sealed class GoldenCommandTests(GoldenSetFixture golden) : IDisposable
     }
 
     [Fact]
+    public void A_set_whose_place_cannot_be_written_is_one_line_that_names_it()
+    {
+        File.WriteAllBytes(directory["file"], []);
+        string set = Path.Combine(directory["file"], "set");
+
+        CommandRun run = CommandRun.Of($"golden --out {set}");
+
+        Assert.Equal(1, run.ExitCode);
+        Assert.StartsWith($"mcircle: {set}: cannot be written: ", run.Error, StringComparison.Ordinal);
+        Assert.Equal(["file"], directory.Names);
+    }
+
+    [Fact]
     public void A_set_whose_text_files_a_checkout_gave_other_line_endings_is_the_same_set()
     {
         GoldenProblem[] one = [new GoldenCases(0).All().First()];

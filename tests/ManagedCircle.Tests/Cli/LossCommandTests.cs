@@ -102,8 +102,8 @@ public sealed class LossCommandTests : IDisposable
     }
 
     [Theory]
-    [InlineData("", "mcircle --help")]
-    [InlineData("los", "mcircle --help")]
+    [InlineData("", "Nothing is no command: expected loss|train|")]
+    [InlineData("los", "'los' is no command: expected loss|train|")]
     [InlineData("loss", "'--embeddings' is required. See: mcircle loss --help")]
     [InlineData("loss --embeddings X.npy", "'--labels' is required")]
     [InlineData("loss --embeddings X.npy --labels y.npy --unknown 1", "'--unknown'")]
@@ -126,7 +126,12 @@ public sealed class LossCommandTests : IDisposable
     [InlineData("train --steps -1", "--steps is '-1': expected a whole number from 0 to 10000000.")]
     [InlineData("golden --out x --threads 5000", "--threads is '5000': expected a whole number from 1 to 4096.")]
     [InlineData("bench --threads 0", "--threads is '0': expected a whole number from 1 to 4096.")]
-    [InlineData("loss --embeddings X.npy --labels y.npy --normalize perhaps", "'perhaps'")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --normalize perhaps", "--normalize is 'perhaps': expected true|false.")]
+    [InlineData("loss --embeddings X.npy --labels y.npy --gradient-out --json",
+        "--gradient-out is '--json': expected the name of a file, such as ./--json for one that begins so.")]
+    [InlineData("loss --embeddings --labels y.npy", "--embeddings is '--labels': expected the name of a file, such as ./--labels")]
+    [InlineData("golden --out --seed 1", "--out is '--seed': expected the name of a directory, such as ./--seed")]
+    [InlineData("plot out.PNG", "out.PNG is no SVG by its name: expected one that ends in .svg")]
     [InlineData("loss --embeddings X.npy --labels y.npy --precision float16", "--precision is 'float16': expected float32|float64.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --threads 0", "--threads is '0': expected a whole number from 1 to 4096.")]
     [InlineData("loss --embeddings X.npy --labels y.npy --repeat -1", "--repeat is '-1': expected a whole number from 0 to 1000000.")]
@@ -175,6 +180,32 @@ public sealed class LossCommandTests : IDisposable
 
         Assert.Equal(2, run.ExitCode);
         Assert.StartsWith($"mcircle: {option} is '': expected the name of {expected}. See: mcircle ", run.Error, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_reason_that_nobody_can_be_told_is_an_exit_code()
+    {
+        using Unwritable error = new();
+
+        Assert.Equal(1, Program.Run(["loss", "--embeddings", directory["missing.npy"], "--labels", directory["y.npy"]], TextWriter.Null, error));
+        Assert.Equal(2, Program.Run(["loss"], TextWriter.Null, error));
+    }
+
+    [Fact]
+    public void A_loss_of_0_says_why_where_no_query_has_both_a_positive_and_a_negative()
+    {
+        File.WriteAllBytes(directory["unique.npy"], NpyBytes.Labels(1, 2, 3));
+        File.WriteAllBytes(directory["one.npy"], NpyBytes.Labels(1, 1, 1));
+
+        foreach (string labels in (string[])["unique.npy", "one.npy"])
+        {
+            CommandRun run = CommandRun.Of($"loss --embeddings {directory["X.npy"]} --labels {directory[labels]}");
+
+            Assert.Contains(
+                "3, of which 0 valid (none has both a positive and a negative: its class again, and another) and 0 with a loss above 0",
+                run.Output,
+                StringComparison.Ordinal);
+        }
     }
 
     [Fact]
@@ -301,6 +332,12 @@ public sealed class LossCommandTests : IDisposable
 
         Assert.Equal("""{"loss":"NaN","most":"Infinity","least":"-Infinity","count":1.5}""" + Environment.NewLine, output.ToString());
         Assert.Equal(JsonValueKind.String, JsonDocument.Parse(output.ToString()).RootElement.GetProperty("loss").ValueKind);
+    }
+
+    /// <summary>What a full disk is to a redirected stream.</summary>
+    private sealed class Unwritable : StringWriter
+    {
+        public override void WriteLine(string? value) => throw new IOException("No space left on device");
     }
 
     private static ParseResult Parse(string line)

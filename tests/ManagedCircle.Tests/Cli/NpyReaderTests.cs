@@ -190,7 +190,7 @@ public sealed class NpyReaderTests : IDisposable
 
     private static readonly Dictionary<string, (byte[] File, string Reason)> Broken = new()
     {
-        ["an empty file"] = ([], "truncated: the file ends within its header"),
+        ["an empty file"] = ([], "empty: expected a .npy file"),
         ["a header with a key of its own"] =
             (NpyBytes.WithDictionary("{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), 'more': 1}", new byte[4]), "a header that cannot be read"),
         ["a header of unlike quotes"] =
@@ -198,7 +198,7 @@ public sealed class NpyReaderTests : IDisposable
         ["a long header"] = (
             NpyBytes.WithDictionary($"{{'descr': {new string('x', 300)}", []), $"a header that cannot be read, {{'descr': {new string('x', 110)}...: expected"),
         ["another format"] = ([.. "PK\x03\x04 and so on"u8], "no .npy file: expected it to begin with \\x93NUMPY; this is an archive"),
-        ["a short text"] = ([.. "0\n1\n"u8], "no .npy file: expected it to begin with \\x93NUMPY"),
+        ["a short text"] = ([.. "0\n1\n"u8], "no .npy file: expected it to begin with \\x93NUMPY, as numpy.save writes it"),
         ["a file cut in its magic string"] = (NpyBytes.Floats("(1, 1)", 1)[..5], "truncated: the file ends within its header"),
         ["a file cut in its header's length"] = (NpyBytes.Floats("(1, 1)", 1)[..9], "truncated: the file ends within its header"),
         ["a file cut in its header"] = (NpyBytes.Floats("(1, 1)", 1)[..40], "truncated: the file ends within its header"),
@@ -288,6 +288,15 @@ public sealed class NpyReaderTests : IDisposable
         Assert.Equal($"{directory[""]}: a directory: expected a .npy file",
             Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(directory[""])).Message);
         Assert.Throws<BadInputException>(() => NpyReader.ReadLabels(""));
+    }
+
+    [Fact]
+    public void A_file_that_cannot_be_read_is_named()
+    {
+        Assert.SkipUnless(OperatingSystem.IsLinux(), "needs a file that opens and whose first bytes cannot be read");
+
+        Assert.StartsWith("/proc/self/mem: cannot be read: ",
+            Assert.Throws<BadInputException>(() => NpyReader.ReadMatrix<float>("/proc/self/mem")).Message, StringComparison.Ordinal);
     }
 
     [Theory]

@@ -199,7 +199,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
 
         Assert.Equal(
             [
-                "upstream losses unreadable no .npy file: expected it to begin with \\x93NUMPY",
+                "upstream losses unreadable no .npy file: expected it to begin with \\x93NUMPY, as numpy.save writes it",
                 "weights loss missing no such file",
                 "rows-zero losses wrong ",
                 "shape-8x8 losses unreadable shape (7,): expected (8,)",
@@ -274,6 +274,8 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         Expect($"{manifest}: altered: its SHA-256 is ");
         File.WriteAllText(manifest, text);
         Assert.Equal("", Verify().Error);
+        GoldenSet.Write(set, 0, [], static () => { });
+        Expect($"{manifest}: no cases: expected at least one");
         File.Delete(Path.Combine(set, "manifest.sha256"));
         Expect($"{Path.Combine(set, "manifest.sha256")}: no such file");
 

@@ -63,9 +63,10 @@ internal static class CommandOption
     {
         option.Validators.Add(result =>
         {
-            if (result.Tokens is [{ Value: "" }])
+            // A name that is missing is one that the next option was taken for.
+            if (result.Tokens is [{ Value: string word and ("" or ['-', _, ..]) }])
             {
-                result.AddError($"{option.Name} is '': expected {expected}.");
+                result.AddError($"{option.Name} is '{word}': expected {expected}{(word == "" ? "" : $", such as ./{word} for one that begins so")}.");
             }
         });
         return option;

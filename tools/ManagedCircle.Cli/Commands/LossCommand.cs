@@ -28,8 +28,8 @@ internal static class LossCommand
     private static readonly Option<PairWeighting?> Alpha = CommandOption.Choice("--alpha", "How a pair is weighted", OptionWords.Alpha);
     private static readonly Option<WeightGradient?> AlphaGradient = CommandOption.Choice(
         "--alpha-gradient", "Whether the weight carries gradient", OptionWords.AlphaGradient);
-    private static readonly Option<bool?> Normalize = CommandOption.Choice(
-        "--normalize", "Whether rows are divided by their norm", ("true", true), ("false", false));
+    private static readonly Option<Normalization?> Normalize = CommandOption.Choice(
+        "--normalize", "Whether rows are divided by their norm", ("true", Normalization.True), ("false", Normalization.False));
     private static readonly Option<SimilarityClamp?> Clamp = CommandOption.Choice("--clamp", "The range similarities are held in", OptionWords.Clamp);
     private static readonly Option<LossScope?> Scope = CommandOption.Choice("--scope", "One loss per query, or one for the whole batch", OptionWords.Scope);
     private static readonly Option<LossCombination?> Combine = CommandOption.Choice(
@@ -60,6 +60,13 @@ internal static class LossCommand
     private static readonly Option<bool> Json = new("--json") { Description = "Write one JSON object" };
 
     private static readonly Option<string?>[] InputFiles = [Embeddings!, Labels!, References, ReferenceLabels, Weights];
+
+    // As an Option<bool?> it would leave any other word to the next option, and not say what was expected.
+    private enum Normalization
+    {
+        False,
+        True,
+    }
 
     private enum Precision
     {
@@ -125,7 +132,7 @@ internal static class LossCommand
             Margin = command.GetValue(Margin) ?? preset.Margin,
             Weighting = command.GetValue(Alpha) ?? preset.Weighting,
             WeightGradient = command.GetValue(AlphaGradient) ?? preset.WeightGradient,
-            Normalize = command.GetValue(Normalize) ?? preset.Normalize,
+            Normalize = command.GetValue(Normalize) is { } normalize ? normalize == Normalization.True : preset.Normalize,
             Clamp = command.GetValue(Clamp) ?? preset.Clamp,
             Scope = command.GetValue(Scope) ?? preset.Scope,
             Combination = command.GetValue(Combine) ?? preset.Combination,

@@ -28,6 +28,12 @@ internal static class PlotCommand
 
     private static void Run(ParseResult command)
     {
+        string path = command.GetRequiredValue(Output);
+        if (Path.GetExtension(path).ToLowerInvariant() is ".png" or ".jpg" or ".jpeg" or ".gif" or ".webp" or ".pdf")
+        {
+            throw new UsageException($"{path} is no SVG by its name: expected one that ends in .svg, which is what is written.");
+        }
+
         CircleLossOptions options = CommandOption.Valid(CircleLossOptions.Paper with
         {
             Gamma = command.GetValue(Gamma) ?? CircleLossOptions.Paper.Gamma,
@@ -36,7 +42,7 @@ internal static class PlotCommand
             WeightGradient = command.GetValue(AlphaGradient) ?? CircleLossOptions.Paper.WeightGradient,
         });
         using OutputFiles files = new();
-        files.Create(command.GetRequiredValue(Output)).Write(Encoding.UTF8.GetBytes(MarginCharts.ToFile(options)));
+        files.Create(path).Write(Encoding.UTF8.GetBytes(MarginCharts.ToFile(options)));
         files.Commit();
     }
 }

@@ -53,6 +53,11 @@ internal sealed partial record GoldenManifest(string Format, int Version, int Se
             throw new BadInputException(path, $"no manifest of a golden set: {error.Message}");
         }
 
+        if (manifest.Cases.Count == 0)
+        {
+            throw new BadInputException(path, "no cases: expected at least one");
+        }
+
         HashSet<string> names = [];
         foreach (ManifestCase? item in manifest.Cases)
         {

@@ -24,7 +24,8 @@ internal sealed record LossReport(
     public IEnumerable<(string Name, string Value)> Lines()
     {
         yield return ("loss", Loss is double loss ? loss.ToString("G9", CultureInfo.InvariantCulture) : "not reduced");
-        yield return ("queries", $"{Queries}, of which {Valid} valid and {Nonzero} with a loss above 0");
+        string valid = Valid > 0 ? "" : " (none has both a positive and a negative: its class again, and another)";
+        yield return ("queries", $"{Queries}, of which {Valid} valid{valid} and {Nonzero} with a loss above 0");
         yield return ("references", $"{References}");
         yield return ("dimension", $"{Dimension}");
         yield return ("run", $"{Precision}, {Isa}, {Threads} thread{(Threads == 1 ? "" : "s")}, {WorkspaceBytes / 1e6:F1} MB of workspace");

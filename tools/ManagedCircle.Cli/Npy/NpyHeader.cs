@@ -28,15 +28,15 @@ internal sealed partial record NpyHeader(string Type, bool FortranOrder, IReadOn
     {
         byte[] start = new byte[8];
         int began = stream.ReadAtLeast(start, start.Length, throwOnEndOfStream: false);
-        if (began == 0 && !stream.CanSeek)
+        if (began == 0)
         {
-            throw new BadInputException(path, "empty: nothing came out of it");
+            throw new BadInputException(path, stream.CanSeek ? "empty: expected a .npy file" : "empty: nothing came out of it");
         }
 
         if (!start.AsSpan(0, Math.Min(began, Magic.Length)).SequenceEqual(Magic[..Math.Min(began, Magic.Length)]))
         {
-            string archive = start.AsSpan().StartsWith("PK"u8) ? "; this is an archive, such as .npz, which has .npy files in it" : "";
-            throw new BadInputException(path, $"no .npy file: expected it to begin with \\x93NUMPY{archive}");
+            string hint = start.AsSpan().StartsWith("PK"u8) ? "; this is an archive, such as .npz, which has .npy files in it" : ", as numpy.save writes it";
+            throw new BadInputException(path, $"no .npy file: expected it to begin with \\x93NUMPY{hint}");
         }
 
         if (began < start.Length)

@@ -13,34 +13,26 @@ internal static class NpyReader
     /// <summary>Reads a matrix of finite numbers, shape [rows, columns] with at least one column.</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
     public static NpyMatrix<T> ReadMatrix<T>(string path)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        using Stream stream = InputFile.Open(path);
-        string name = InputFile.NameOf(path);
-        (NpyHeader header, NpyType type) = ReadHeader(stream, name);
-        return header.Shape is [int rows, int columns and > 0]
-            ? new NpyMatrix<T>(ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, rows, columns), rows, columns)
-            : throw new BadInputException(name, $"shape {header.ShapeText}: expected (rows, dimension) with a dimension of at least 1");
-    }
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Read(path, static (stream, name) =>
+        {
+            (NpyHeader header, NpyType type) = ReadHeader(stream, name);
+            return header.Shape is [int rows, int columns and > 0]
+                ? new NpyMatrix<T>(ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, rows, columns), rows, columns)
+                : throw new BadInputException(name, $"shape {header.ShapeText}: expected (rows, dimension) with a dimension of at least 1");
+        });
 
     /// <summary>Reads finite numbers, shape [count] or [count, 1].</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
     public static T[] ReadColumn<T>(string path)
-        where T : unmanaged, IBinaryFloatingPointIeee754<T>
-    {
-        using Stream stream = InputFile.Open(path);
-        string name = InputFile.NameOf(path);
-        (NpyHeader header, NpyType type) = ReadHeader(stream, name);
-        return ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, ColumnLength(header, name), 1);
-    }
+        where T : unmanaged, IBinaryFloatingPointIeee754<T> => Read(path, static (stream, name) =>
+        {
+            (NpyHeader header, NpyType type) = ReadHeader(stream, name);
+            return ReadValues<T, FiniteNumbers<T>>(stream, name, header, type, ColumnLength(header, name), 1);
+        });
 
     /// <summary>Reads labels, which are whole numbers, shape [count] or [count, 1].</summary>
     /// <exception cref="BadInputException">The file is missing, broken, or holds something else.</exception>
-    public static long[] ReadLabels(string path)
-    {
-        using Stream stream = InputFile.Open(path);
-        return ReadLabels(stream, InputFile.NameOf(path));
-    }
+    public static long[] ReadLabels(string path) => Read(path, ReadLabels);
 
     /// <summary>Reads the labels of an open file, shape [count] or [count, 1].</summary>
     /// <exception cref="BadInputException">The file is broken, or holds something else.</exception>
@@ -63,6 +55,20 @@ internal static class NpyReader
             _ => throw new BadInputException(path, $"shape {header.ShapeText}: expected at most two axes"),
         };
         return (ReadValues<double, AllNumbers>(stream, path, header, type, rows, columns), header);
+    }
+
+    private static T Read<T>(string path, Func<Stream, string, T> read)
+    {
+        string name = InputFile.NameOf(path);
+        using Stream stream = InputFile.Open(path);
+        try
+        {
+            return read(stream, name);
+        }
+        catch (IOException error)
+        {
+            throw new BadInputException(name, $"cannot be read: {error.Message}");
+        }
     }
 
     /// <summary>Reads what stands before the numbers, which must be plain ones.</summary>
