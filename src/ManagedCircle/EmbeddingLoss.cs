@@ -83,6 +83,7 @@ public abstract class EmbeddingLoss : IDisposable
         if (guard.Dispose(this))
         {
             engine.Dispose();
+            GC.SuppressFinalize(this);
         }
     }
 
