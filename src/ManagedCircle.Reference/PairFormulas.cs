@@ -1,13 +1,16 @@
 namespace ManagedCircle.Reference;
 
-/// <summary>The weight, the logit and the slope of one pair: the whole of Circle loss but the log-sum-exp.</summary>
+/// <summary>The weight, the logit and the slope of one pair: the whole of Circle loss but the log-sum-exp, and what other losses have in its place.</summary>
 /// <remarks>
-/// A pair is weighted by its distance from the optimum O, and compared with the margin D (Sun et al., CVPR 2020, arXiv 2002.10857v2, section 3):
+/// <para>
+/// The logits of other losses are linear in the similarity, see <see cref="PairLossOptions"/>; ArcFace's have a margin on the angle. In Circle loss
+/// a pair is weighted by its distance from the optimum O, and compared with the margin D (Sun et al., CVPR 2020, arXiv 2002.10857v2, section 3):
+/// </para>
 /// <code>
 /// positive: logit = -gamma * weight * (s - Dp),   weight = max(0, Op - s)
 /// negative: logit = +gamma * weight * (s - Dn),   weight = max(0, s - On)
 /// </code>
-/// where s is the similarity after the clamp that the options name. A pair of weight 0 still counts e^0 in its log-sum-exp.
+/// <para>where s is the similarity after the clamp that the options name. A pair of weight 0 still counts e^0 in its log-sum-exp.</para>
 /// </remarks>
 public static class PairFormulas
 {
@@ -59,7 +62,7 @@ public static class PairFormulas
         ArgumentNullException.ThrowIfNull(options);
         double s = Clamp(options.Clamp, similarity);
         double weight = Weight(options, kind, similarity);
-        if (weight == 0 || s != similarity && !double.IsNaN(similarity))
+        if (weight == 0 || IsOutside(options.Clamp, similarity))
         {
             return 0;
         }
@@ -73,6 +76,60 @@ public static class PairFormulas
             (_, true) => options.Gamma * (2 * s - options.NegativeOptimum - options.NegativeMargin),
         };
     }
+
+    /// <summary>The logit of a pair of another loss: <c>-a (s - m)</c> or that of an angle, or <c>+b (s - m)</c>.</summary>
+    /// <param name="options">The choices.</param>
+    /// <param name="kind">Positive or negative; an ignored pair has logit -infinity, for e^logit = 0.</param>
+    /// <param name="similarity">The similarity before the clamp.</param>
+    public static double Logit(PairLossOptions options, PairKind kind, double similarity)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        double s = Clamp(options.Clamp, similarity);
+        return kind switch
+        {
+            PairKind.Ignored => double.NegativeInfinity,
+            PairKind.Negative => options.NegativeScale * (s - options.NegativeMargin),
+            _ when options.PositiveLogit == PositiveLogit.Linear => -options.PositiveScale * (s - options.PositiveMargin),
+            _ => -options.PositiveScale * Arc(options, s).Cosine,
+        };
+    }
+
+    /// <summary>The slope of a pair of another loss, dlogit/ds; 0 strictly outside the clamp's range.</summary>
+    /// <param name="options">The choices.</param>
+    /// <param name="kind">Positive or negative; an ignored pair has slope 0.</param>
+    /// <param name="similarity">The similarity before the clamp.</param>
+    /// <remarks>
+    /// ArcFace's, <c>-a sin(acos(s) + m) / sin(acos(s))</c>, has no limit where s is 1 or -1. There it is taken as 0: the similarity of unit rows does not
+    /// change there to first order, so that the gradient of the rows would vanish for any slope that is finite.
+    /// </remarks>
+    public static double Slope(PairLossOptions options, PairKind kind, double similarity)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        return kind switch
+        {
+            PairKind.Ignored => 0,
+            _ when IsOutside(options.Clamp, similarity) => 0,
+            PairKind.Negative => options.NegativeScale,
+            _ when options.PositiveLogit is PositiveLogit.Linear or PositiveLogit.ArcStraightThrough => -options.PositiveScale,
+            _ => -options.PositiveScale * Arc(options, Clamp(options.Clamp, similarity)).Slope,
+        };
+    }
+
+    /// <summary><c>cos(acos(s) + m)</c> and its derivative, or <c>s - m sin m</c> beyond an angle of pi - m where the options say so.</summary>
+    /// <remarks>cos(t + m) = cos t cos m - sin t sin m; sin t is sqrt(1 - s^2), and t is above pi - m where s is below -cos m.</remarks>
+    private static (double Cosine, double Slope) Arc(PairLossOptions options, double s)
+    {
+        (double sin, double cos) = StableMath.SinCos(options.PositiveMargin);
+        if (options.PositiveLogit == PositiveLogit.ArcThenLinear && s < -cos)
+        {
+            return (s - options.PositiveMargin * sin, 1);
+        }
+
+        double opposite = Math.Sqrt(Math.Max(0, (1 - s) * (1 + s)));
+        return (s * cos - opposite * sin, opposite == 0 ? 0 : cos + s / opposite * sin);
+    }
+
+    private static bool IsOutside(SimilarityClamp clamp, double similarity) => Clamp(clamp, similarity) != similarity && !double.IsNaN(similarity);
 
     private static double Clamp(SimilarityClamp clamp, double similarity) => clamp switch
     {

@@ -1,10 +1,11 @@
 namespace ManagedCircle.Reference;
 
-/// <summary>Circle loss and its exact gradients in double, in plain loops: the formulas to port other backends from and check them against.</summary>
+/// <summary>The losses and their exact gradients in double, in plain loops: the formulas to port other backends from and check them against.</summary>
 /// <remarks>
 /// <para>
-/// For a query i with logits as in <see cref="PairFormulas"/>, P the log-sum-exp over its positives and N over its negatives (Sun et al., CVPR 2020,
-/// arXiv 2002.10857v2, Eq. 6):
+/// A loss turns each pair's similarity into a logit (<see cref="PairFormulas"/>) and the logits of a query into its loss (<see cref="PairLosses"/>); what is
+/// here is common to all losses. In Circle loss, for a query i with P the log-sum-exp over its positives and N over its negatives (Sun et al., CVPR
+/// 2020, arXiv 2002.10857v2, Eq. 6):
 /// </para>
 /// <code>
 /// joint:     L_i = softplus(P + N)             dL_i/ds_ij = sigmoid(P + N) softmax_j slope_ij
@@ -12,11 +13,13 @@ namespace ManagedCircle.Reference;
 /// </code>
 /// <para>
 /// with softmax_j = e^(logit_ij - P) or e^(logit_ij - N) within the pair's own set. A query without a positive or without a negative has L = 0 and a
-/// gradient of exactly 0. With <see cref="LossScope.Batch"/> there is one loss over all pairs of all queries, each unordered pair once (a kept (i, i)
+/// gradient of exactly 0; <see cref="PairLossOptions.Requires"/> says what other losses need. With <see cref="LossScope.Batch"/> there is one loss over all
+/// pairs of all queries, each unordered pair once (a kept (i, i)
 /// once, too); it has no query weights, its upstream gradient is one number, and reduction and denominator change nothing.
 /// </para>
 /// <para>
-/// A query's part of the reduced loss is <c>outputScale weight_i L_i / denominator</c>, and its gradient is that of <c>upstream_i</c> times it.
+/// A query's part of the reduced loss is <c>outputScale weight_i L_i / denominator</c> (the output scale is <see cref="PairLossOptions.Factor"/>), and its
+/// gradient is that of <c>upstream_i</c> times it.
 /// The denominator is a constant of the gradient; it is 1 for <see cref="LossReduction.None"/> and <see cref="LossReduction.Sum"/>, and where it is 0,
 /// loss and gradient are 0. It counts queries of the ignored label nowhere.
 /// </para>
@@ -37,46 +40,12 @@ public static class ReferenceLoss
     /// <param name="terms">Weights and upstream gradients; excluded references are an error here.</param>
     /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
     /// <remarks>Every row is query and reference: the gradient is <c>(G + G^T) U</c> through the normalisation, G that of the similarities.</remarks>
-    public static ReferenceResult SelfBatch(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms? terms = null)
-    {
-        terms ??= new();
-        ThrowIf.NotUsable(options);
-        ThrowIf.AnyExcluded(terms, "expected none in a batch against itself");
-        ThrowIf.NotUsable(terms, options, labels.Length, labels.Length);
-        int dimension = Math.Max(1, ThrowIf.NotRowsOf(labels.Length, rows.Length, nameof(rows)));
-        double[] kept = WithoutIgnored(options, rows, labels, dimension);
-        if (options.CheckInputs)
-        {
-            ThrowIf.NotFinite(kept, dimension, nameof(rows));
-        }
+    public static ReferenceResult SelfBatch(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms? terms = null) =>
+        SelfBatch(LossRules.Of(options), rows, labels, terms ?? new());
 
-        double[] similarities = ReferenceSimilarity.Forward(kept, kept, dimension, options.Normalize);
-        PairKind[] pairs = PairsOf(options, labels, labels);
-        for (int i = 0; i < labels.Length; i++)
-        {
-            if (options.SelfDiagonal == DiagonalPairs.Removed)
-            {
-                pairs[i * labels.Length + i] = PairKind.Ignored;
-            }
-
-            if (options.Scope == LossScope.Batch)
-            {
-                pairs.AsSpan(i * labels.Length, i).Clear(); // (i, j) with j < i counted as (j, i) already
-            }
-        }
-
-        bool[] takesPart = TakesPart(options, labels);
-        return Compute(options, similarities, pairs, takesPart, takesPart, terms, similarityGradient =>
-        {
-            (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(kept, kept, dimension, options.Normalize, similarityGradient);
-            for (int d = 0; d < gradient.Length; d++)
-            {
-                gradient[d] += asReferences[d];
-            }
-
-            return (gradient, []);
-        });
-    }
+    /// <inheritdoc cref="SelfBatch(CircleLossOptions, ReadOnlySpan{double}, ReadOnlySpan{long}, ReferenceTerms?)"/>
+    public static ReferenceResult SelfBatch(PairLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms? terms = null) =>
+        SelfBatch(LossRules.Of(options), rows, labels, terms ?? new());
 
     /// <summary>The loss of queries against references, and the gradients of both.</summary>
     /// <param name="options">The choices.</param>
@@ -92,25 +61,19 @@ public static class ReferenceLoss
         ReadOnlySpan<long> labels,
         ReadOnlySpan<double> references,
         ReadOnlySpan<long> referenceLabels,
-        ReferenceTerms? terms = null)
-    {
-        terms ??= new();
-        ThrowIf.NotUsable(options);
-        int dimension = ThrowIf.DimensionsDiffer(
-            ThrowIf.NotRowsOf(labels.Length, queries.Length, nameof(queries)),
-            ThrowIf.NotRowsOf(referenceLabels.Length, references.Length, nameof(references)));
-        double[] keptQueries = WithoutIgnored(options, queries, labels, dimension);
-        double[] keptReferences = WithoutIgnored(options, references, referenceLabels, dimension);
-        if (options.CheckInputs)
-        {
-            ThrowIf.NotFinite(keptQueries, dimension, nameof(queries));
-            ThrowIf.NotFinite(keptReferences, dimension, nameof(references));
-        }
+        ReferenceTerms? terms = null) =>
+        AgainstReferences(LossRules.Of(options), queries, labels, references, referenceLabels, terms ?? new());
 
-        double[] similarities = ReferenceSimilarity.Forward(keptQueries, keptReferences, dimension, options.Normalize);
-        return FromLabels(options, similarities, labels, referenceLabels, terms, similarityGradient =>
-            ReferenceSimilarity.Backward(keptQueries, keptReferences, dimension, options.Normalize, similarityGradient));
-    }
+    /// <inheritdoc cref="AgainstReferences(CircleLossOptions, ReadOnlySpan{double}, ReadOnlySpan{long}, ReadOnlySpan{double}, ReadOnlySpan{long},
+    /// ReferenceTerms?)"/>
+    public static ReferenceResult AgainstReferences(
+        PairLossOptions options,
+        ReadOnlySpan<double> queries,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<double> references,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms? terms = null) =>
+        AgainstReferences(LossRules.Of(options), queries, labels, references, referenceLabels, terms ?? new());
 
     /// <summary>The loss of queries against references from their similarities and labels, and the gradient of the similarities.</summary>
     /// <param name="options">The choices; the normalisation has no part here.</param>
@@ -125,17 +88,17 @@ public static class ReferenceLoss
         ReadOnlySpan<double> similarities,
         ReadOnlySpan<long> labels,
         ReadOnlySpan<long> referenceLabels,
-        ReferenceTerms? terms = null)
-    {
-        ThrowIf.NotUsable(options);
-        ThrowIf.WrongLength(similarities.Length, checked(labels.Length * referenceLabels.Length), nameof(similarities), "queryCount x referenceCount");
-        if (options.CheckInputs)
-        {
-            ThrowIf.NotFinite(similarities, referenceLabels.Length, nameof(similarities));
-        }
+        ReferenceTerms? terms = null) =>
+        FromSimilarities(LossRules.Of(options), similarities, labels, referenceLabels, terms ?? new());
 
-        return FromLabels(options, similarities.ToArray(), labels, referenceLabels, terms ?? new(), _ => ([], []));
-    }
+    /// <inheritdoc cref="FromSimilarities(CircleLossOptions, ReadOnlySpan{double}, ReadOnlySpan{long}, ReadOnlySpan{long}, ReferenceTerms?)"/>
+    public static ReferenceResult FromSimilarities(
+        PairLossOptions options,
+        ReadOnlySpan<double> similarities,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms? terms = null) =>
+        FromSimilarities(LossRules.Of(options), similarities, labels, referenceLabels, terms ?? new());
 
     /// <summary>The loss of queries against references from their similarities and a mask of pairs, and the gradient of the similarities.</summary>
     /// <param name="options">The choices; the normalisation, the diagonals and the ignored label have no part here.</param>
@@ -145,32 +108,118 @@ public static class ReferenceLoss
     /// <param name="terms">Weights and upstream gradients; excluded references are an error here.</param>
     /// <exception cref="ArgumentException">An option, a shape or a value is out of range.</exception>
     public static ReferenceResult FromSimilarities(
-        CircleLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms? terms = null)
+        CircleLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms? terms = null) =>
+        FromSimilarities(LossRules.Of(options), similarities, pairs, queryCount, terms ?? new());
+
+    /// <inheritdoc cref="FromSimilarities(CircleLossOptions, ReadOnlySpan{double}, ReadOnlySpan{PairKind}, int, ReferenceTerms?)"/>
+    public static ReferenceResult FromSimilarities(
+        PairLossOptions options, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms? terms = null) =>
+        FromSimilarities(LossRules.Of(options), similarities, pairs, queryCount, terms ?? new());
+
+    private static ReferenceResult SelfBatch(LossRules rules, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms terms)
     {
-        terms ??= new();
-        ThrowIf.NotUsable(options);
+        ThrowIf.AnyExcluded(terms, "expected none in a batch against itself");
+        ThrowIf.NotUsable(terms, rules, labels.Length, labels.Length);
+        int dimension = Math.Max(1, ThrowIf.NotRowsOf(labels.Length, rows.Length, nameof(rows)));
+        double[] kept = WithoutIgnored(rules, rows, labels, dimension);
+        if (rules.CheckInputs)
+        {
+            ThrowIf.NotFinite(kept, dimension, nameof(rows));
+        }
+
+        double[] similarities = ReferenceSimilarity.Forward(kept, kept, dimension, rules.Normalize);
+        PairKind[] pairs = PairsOf(rules, labels, labels);
+        for (int i = 0; i < labels.Length; i++)
+        {
+            if (rules.SelfDiagonal == DiagonalPairs.Removed)
+            {
+                pairs[i * labels.Length + i] = PairKind.Ignored;
+            }
+
+            if (rules.Scope == LossScope.Batch)
+            {
+                pairs.AsSpan(i * labels.Length, i).Clear(); // (i, j) with j < i counted as (j, i) already
+            }
+        }
+
+        bool[] takesPart = TakesPart(rules, labels);
+        return Compute(rules, similarities, pairs, takesPart, takesPart, terms, similarityGradient =>
+        {
+            (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(kept, kept, dimension, rules.Normalize, similarityGradient);
+            for (int d = 0; d < gradient.Length; d++)
+            {
+                gradient[d] += asReferences[d];
+            }
+
+            return (gradient, []);
+        });
+    }
+
+    private static ReferenceResult AgainstReferences(
+        LossRules rules,
+        ReadOnlySpan<double> queries,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<double> references,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms terms)
+    {
+        int dimension = ThrowIf.DimensionsDiffer(
+            ThrowIf.NotRowsOf(labels.Length, queries.Length, nameof(queries)),
+            ThrowIf.NotRowsOf(referenceLabels.Length, references.Length, nameof(references)));
+        double[] keptQueries = WithoutIgnored(rules, queries, labels, dimension);
+        double[] keptReferences = WithoutIgnored(rules, references, referenceLabels, dimension);
+        if (rules.CheckInputs)
+        {
+            ThrowIf.NotFinite(keptQueries, dimension, nameof(queries));
+            ThrowIf.NotFinite(keptReferences, dimension, nameof(references));
+        }
+
+        double[] similarities = ReferenceSimilarity.Forward(keptQueries, keptReferences, dimension, rules.Normalize);
+        return FromLabels(rules, similarities, labels, referenceLabels, terms, similarityGradient =>
+            ReferenceSimilarity.Backward(keptQueries, keptReferences, dimension, rules.Normalize, similarityGradient));
+    }
+
+    private static ReferenceResult FromSimilarities(
+        LossRules rules,
+        ReadOnlySpan<double> similarities,
+        ReadOnlySpan<long> labels,
+        ReadOnlySpan<long> referenceLabels,
+        ReferenceTerms terms)
+    {
+        ThrowIf.WrongLength(similarities.Length, checked(labels.Length * referenceLabels.Length), nameof(similarities), "queryCount x referenceCount");
+        if (rules.CheckInputs)
+        {
+            ThrowIf.NotFinite(similarities, referenceLabels.Length, nameof(similarities));
+        }
+
+        return FromLabels(rules, similarities.ToArray(), labels, referenceLabels, terms, _ => ([], []));
+    }
+
+    private static ReferenceResult FromSimilarities(
+        LossRules rules, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms terms)
+    {
         ThrowIf.AnyExcluded(terms, "expected none, the mask says which pairs take part");
         ThrowIf.WrongLength(pairs.Length, similarities.Length, nameof(pairs), "one for each similarity");
         int referenceCount = ThrowIf.NotMatrixOf(queryCount, similarities.Length, nameof(similarities));
-        ThrowIf.NotUsable(terms, options, queryCount, referenceCount);
-        if (options.CheckInputs)
+        ThrowIf.NotUsable(terms, rules, queryCount, referenceCount);
+        if (rules.CheckInputs)
         {
             ThrowIf.NotFinite(similarities, referenceCount, nameof(similarities));
         }
 
-        return Compute(options, similarities.ToArray(), pairs.ToArray(), All(queryCount), All(referenceCount), terms, _ => ([], []));
+        return Compute(rules, similarities.ToArray(), pairs.ToArray(), All(queryCount), All(referenceCount), terms, _ => ([], []));
     }
 
     private static ReferenceResult FromLabels(
-        CircleLossOptions options,
+        LossRules rules,
         double[] similarities,
         ReadOnlySpan<long> labels,
         ReadOnlySpan<long> referenceLabels,
         ReferenceTerms terms,
         Func<double[], (double[] Queries, double[] References)> backward)
     {
-        ThrowIf.NotUsable(terms, options, labels.Length, referenceLabels.Length);
-        PairKind[] pairs = PairsOf(options, labels, referenceLabels);
+        ThrowIf.NotUsable(terms, rules, labels.Length, referenceLabels.Length);
+        PairKind[] pairs = PairsOf(rules, labels, referenceLabels);
         for (int q = 0; q < labels.Length; q++)
         {
             Span<PairKind> ofQuery = pairs.AsSpan(q * referenceLabels.Length, referenceLabels.Length);
@@ -181,18 +230,18 @@ public static class ReferenceLoss
                     ofQuery[terms.ExcludedReferences[q]] = PairKind.Ignored;
                 }
             }
-            else if (options.ReferenceDiagonal == DiagonalPairs.Removed && q < ofQuery.Length && ofQuery[q] == PairKind.Positive)
+            else if (rules.ReferenceDiagonal == DiagonalPairs.Removed && q < ofQuery.Length && ofQuery[q] == PairKind.Positive)
             {
                 ofQuery[q] = PairKind.Ignored;
             }
         }
 
-        return Compute(options, similarities, pairs, TakesPart(options, labels), TakesPart(options, referenceLabels), terms, backward);
+        return Compute(rules, similarities, pairs, TakesPart(rules, labels), TakesPart(rules, referenceLabels), terms, backward);
     }
 
     /// <summary>The loss and its gradients from similarities and what each pair is: all that the entries above have in common.</summary>
     private static ReferenceResult Compute(
-        CircleLossOptions options,
+        LossRules rules,
         double[] similarities,
         PairKind[] pairs,
         bool[] queryTakesPart,
@@ -201,93 +250,81 @@ public static class ReferenceLoss
         Func<double[], (double[] Queries, double[] References)> backward)
     {
         // A loss is taken over the pairs of one query, or over all pairs.
-        bool wholeBatch = options.Scope == LossScope.Batch;
+        bool wholeBatch = rules.Scope == LossScope.Batch;
         int lossCount = wholeBatch ? 1 : queryTakesPart.Length;
         int pairsPerLoss = wholeBatch ? pairs.Length : referenceTakesPart.Length;
 
-        double[] losses = new double[lossCount]; // L_i, without the output scale
+        double[] losses = new double[lossCount]; // L_i, without the constant factor
+        QueryLoss?[] ofQueries = new QueryLoss?[lossCount]; // null without the pairs that the loss requires
         double[] positiveLogSumExp = new double[lossCount], negativeLogSumExp = new double[lossCount];
-        double[] positiveShare = new double[lossCount], negativeShare = new double[lossCount]; // dL_i/dP and dL_i/dN
         int[] positiveCounts = new int[lossCount], negativeCounts = new int[lossCount];
         int[] hardestPositives = new int[lossCount], hardestNegatives = new int[lossCount];
-        double[] logits = new double[pairs.Length];
         for (int i = 0; i < lossCount; i++)
         {
             int first = i * pairsPerLoss;
-            double[] positiveLogits = new double[pairsPerLoss], negativeLogits = new double[pairsPerLoss];
-            Array.Fill(positiveLogits, double.NegativeInfinity);
-            Array.Fill(negativeLogits, double.NegativeInfinity);
+            List<double> positives = [], negatives = [];
             hardestPositives[i] = hardestNegatives[i] = -1;
             for (int j = 0; j < pairsPerLoss; j++)
             {
                 double s = similarities[first + j];
-                logits[first + j] = PairFormulas.Logit(options, pairs[first + j], s);
                 if (pairs[first + j] == PairKind.Positive)
                 {
-                    positiveCounts[i]++;
-                    positiveLogits[j] = logits[first + j];
+                    positives.Add(rules.Logit(PairKind.Positive, s));
                     hardestPositives[i] = hardestPositives[i] < 0 || s < similarities[first + hardestPositives[i]] ? j : hardestPositives[i];
                 }
                 else if (pairs[first + j] == PairKind.Negative)
                 {
-                    negativeCounts[i]++;
-                    negativeLogits[j] = logits[first + j];
+                    negatives.Add(rules.Logit(PairKind.Negative, s));
                     hardestNegatives[i] = hardestNegatives[i] < 0 || s > similarities[first + hardestNegatives[i]] ? j : hardestNegatives[i];
                 }
             }
 
-            double p = positiveLogSumExp[i] = StableMath.LogSumExp(positiveLogits);
-            double n = negativeLogSumExp[i] = StableMath.LogSumExp(negativeLogits);
-            bool valid = positiveCounts[i] > 0 && negativeCounts[i] > 0;
-            if (valid && options.Combination == LossCombination.Joint)
+            (positiveCounts[i], negativeCounts[i]) = (positives.Count, negatives.Count);
+            positiveLogSumExp[i] = StableMath.LogSumExp([.. positives]);
+            negativeLogSumExp[i] = StableMath.LogSumExp([.. negatives]);
+            if (rules.IsValid(positives.Count, negatives.Count))
             {
-                losses[i] = StableMath.Softplus(p + n);
-                positiveShare[i] = negativeShare[i] = StableMath.Sigmoid(p + n);
-            }
-            else if (valid)
-            {
-                losses[i] = StableMath.Softplus(p) + StableMath.Softplus(n);
-                positiveShare[i] = StableMath.Sigmoid(p);
-                negativeShare[i] = StableMath.Sigmoid(n);
+                ofQueries[i] = rules.OfLogits([.. positives], [.. negatives]);
+                losses[i] = ofQueries[i]!.Loss;
             }
         }
 
-        double outputScale = options.OutputScale == OutputScale.InverseGamma ? 1 / options.Gamma : 1;
         double[] weights = terms.Weights.Length > 0 ? terms.Weights : Ones(lossCount);
-        double denominator = Denominator(options, losses, weights, positiveCounts, negativeCounts, queryTakesPart);
-        double scale = denominator == 0 ? 0 : outputScale / denominator;
+        (double ofAll, double ofPositives, double ofNegatives) = Denominators(rules, losses, weights, ofQueries, positiveCounts, queryTakesPart);
+        double scale = OrZero(rules.Factor, ofAll), positivePart = OrZero(1, ofPositives), negativePart = OrZero(1, ofNegatives);
 
         double loss = 0;
         double[] similarityGradient = new double[pairs.Length];
         for (int i = 0; i < lossCount; i++)
         {
-            if (positiveCounts[i] == 0 || negativeCounts[i] == 0)
+            if (ofQueries[i] is not { } query)
             {
                 continue;
             }
 
-            loss += scale * weights[i] * losses[i];
+            loss += scale * weights[i] * (positivePart * query.PositiveTerms.Sum() + negativePart * query.NegativeTerms.Sum());
             double upstream = terms.Upstream.Length switch { 0 => 1, 1 => terms.Upstream[0], _ => terms.Upstream[i] };
+            int positive = 0, negative = 0;
             for (int j = i * pairsPerLoss; j < (i + 1) * pairsPerLoss; j++)
             {
-                double share = pairs[j] switch
+                double derivative = pairs[j] switch
                 {
-                    PairKind.Positive => positiveShare[i] * StableMath.Exp(logits[j] - positiveLogSumExp[i]),
-                    PairKind.Negative => negativeShare[i] * StableMath.Exp(logits[j] - negativeLogSumExp[i]),
+                    PairKind.Positive => positivePart * query.Positives[positive++],
+                    PairKind.Negative => negativePart * query.Negatives[negative++],
                     _ => 0,
                 };
-                similarityGradient[j] = upstream * scale * weights[i] * share * PairFormulas.Slope(options, pairs[j], similarities[j]);
+                similarityGradient[j] = upstream * scale * weights[i] * derivative * rules.Slope(pairs[j], similarities[j]);
             }
         }
 
         (double[] queryGradient, double[] referenceGradient) = backward(similarityGradient);
-        return new ReferenceResult(options)
+        return new ReferenceResult(rules)
         {
-            Loss = options.Reduction == LossReduction.None && !wholeBatch ? double.NaN : loss,
-            Losses = [.. losses.Select(l => outputScale * l)],
+            Loss = rules.Reduction == LossReduction.None && !wholeBatch ? double.NaN : loss,
+            Losses = [.. losses.Select(l => rules.Factor * l)],
             QueryCount = queryTakesPart.Count(takesPart => takesPart),
             ReferenceCount = referenceTakesPart.Count(takesPart => takesPart),
-            ValidCount = positiveCounts.Zip(negativeCounts).Count(counts => counts.First > 0 && counts.Second > 0),
+            ValidCount = ofQueries.Count(query => query is not null),
             NonzeroCount = losses.Count(l => l > 0),
             QueryGradient = queryGradient,
             ReferenceGradient = referenceGradient,
@@ -303,32 +340,30 @@ public static class ReferenceLoss
         };
     }
 
-    /// <summary>What the sum of the weighted losses is divided by.</summary>
-    private static double Denominator(
-        CircleLossOptions options, double[] losses, double[] weights, int[] positiveCounts, int[] negativeCounts, bool[] takesPart)
+    /// <summary>What the sum of the weighted losses is divided by, and beside it that of the positives' terms and that of the negatives'.</summary>
+    private static (double OfAll, double OfPositives, double OfNegatives) Denominators(
+        LossRules rules, double[] losses, double[] weights, QueryLoss?[] ofQueries, int[] positiveCounts, bool[] takesPart)
     {
-        if (options.Scope == LossScope.Batch || options.Reduction != LossReduction.Mean)
+        if (rules.Scope == LossScope.Batch || rules.Reduction != LossReduction.Mean)
         {
-            return 1;
+            return (1, 1, 1);
         }
 
-        double denominator = 0;
-        for (int i = 0; i < losses.Length; i++)
+        double queries = takesPart.Count(takes => takes);
+        return rules.Denominator switch
         {
-            denominator += options.Denominator switch
-            {
-                MeanDenominator.All => takesPart[i] ? 1 : 0,
-                MeanDenominator.Valid => positiveCounts[i] > 0 && negativeCounts[i] > 0 ? 1 : 0,
-                MeanDenominator.Nonzero => losses[i] > 0 ? 1 : 0,
-                MeanDenominator.Weights => takesPart[i] ? weights[i] : 0,
-                _ => losses[i] > 0 ? weights[i] : 0,
-            };
-        }
-
-        return denominator;
+            PairMeanDenominator.Valid => (ofQueries.Count(query => query is not null), 1, 1),
+            PairMeanDenominator.Nonzero => (losses.Count(l => l > 0), 1, 1),
+            PairMeanDenominator.Weights => (weights.Where((_, i) => takesPart[i]).Sum(), 1, 1),
+            PairMeanDenominator.NonzeroWeights => (weights.Where((_, i) => losses[i] > 0).Sum(), 1, 1),
+            PairMeanDenominator.WithPositive => (1, positiveCounts.Count(count => count > 0), queries),
+            _ => (queries, 1, 1),
+        };
     }
 
-    private static PairKind[] PairsOf(CircleLossOptions options, ReadOnlySpan<long> labels, ReadOnlySpan<long> referenceLabels)
+    private static double OrZero(double numerator, double denominator) => denominator == 0 ? 0 : numerator / denominator;
+
+    private static PairKind[] PairsOf(LossRules rules, ReadOnlySpan<long> labels, ReadOnlySpan<long> referenceLabels)
     {
         PairKind[] pairs = new PairKind[checked(labels.Length * referenceLabels.Length)];
         for (int q = 0; q < labels.Length; q++)
@@ -336,7 +371,7 @@ public static class ReferenceLoss
             for (int r = 0; r < referenceLabels.Length; r++)
             {
                 pairs[q * referenceLabels.Length + r] =
-                    labels[q] == options.IgnoreLabel || referenceLabels[r] == options.IgnoreLabel ? PairKind.Ignored
+                    labels[q] == rules.IgnoreLabel || referenceLabels[r] == rules.IgnoreLabel ? PairKind.Ignored
                     : labels[q] == referenceLabels[r] ? PairKind.Positive
                     : PairKind.Negative;
             }
@@ -345,24 +380,24 @@ public static class ReferenceLoss
         return pairs;
     }
 
-    private static bool[] TakesPart(CircleLossOptions options, ReadOnlySpan<long> labels)
+    private static bool[] TakesPart(LossRules rules, ReadOnlySpan<long> labels)
     {
         bool[] takesPart = All(labels.Length);
         for (int i = 0; i < labels.Length; i++)
         {
-            takesPart[i] = labels[i] != options.IgnoreLabel;
+            takesPart[i] = labels[i] != rules.IgnoreLabel;
         }
 
         return takesPart;
     }
 
     /// <summary>The rows, with a zero row, which touches nothing, for every row of the ignored label.</summary>
-    private static double[] WithoutIgnored(CircleLossOptions options, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, int dimension)
+    private static double[] WithoutIgnored(LossRules rules, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, int dimension)
     {
         double[] kept = rows.ToArray();
         for (int i = 0; i < labels.Length; i++)
         {
-            if (labels[i] == options.IgnoreLabel)
+            if (labels[i] == rules.IgnoreLabel)
             {
                 kept.AsSpan(i * dimension, dimension).Clear();
             }

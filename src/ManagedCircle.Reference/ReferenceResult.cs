@@ -7,9 +7,9 @@ namespace ManagedCircle.Reference;
 /// </remarks>
 public sealed class ReferenceResult
 {
-    private readonly CircleLossOptions options;
+    private readonly LossRules rules;
 
-    internal ReferenceResult(CircleLossOptions options) => this.options = options;
+    internal ReferenceResult(LossRules rules) => this.rules = rules;
 
     /// <summary>
     /// The reduced loss: the sum over queries of <c>outputScale weight_i L_i / denominator</c>. Upstream gradients have no part in it.
@@ -17,7 +17,9 @@ public sealed class ReferenceResult
     /// </summary>
     public double Loss { get; internal init; }
 
-    /// <summary>Each loss, <c>outputScale L_i</c> without its weight; 0 without a positive or without a negative.</summary>
+    /// <summary>
+    /// Each loss, <c>outputScale L_i</c> without its weight; 0 without the pairs that it requires, a positive and a negative unless the options say otherwise.
+    /// </summary>
     public required double[] Losses { get; init; }
 
     /// <summary>How many queries took part (rows with the ignored label do not).</summary>
@@ -26,7 +28,7 @@ public sealed class ReferenceResult
     /// <summary>How many references took part.</summary>
     public int ReferenceCount { get; internal init; }
 
-    /// <summary>How many losses had a positive and a negative.</summary>
+    /// <summary>How many losses had the pairs that they require.</summary>
     public int ValidCount { get; internal init; }
 
     /// <summary>How many losses were above 0.</summary>
@@ -71,12 +73,13 @@ public sealed class ReferenceResult
     /// <summary>The hardest negative of each loss, the first of the greatest similarity; -1 for none. An index as in <see cref="HardestPositives"/>.</summary>
     public required int[] HardestNegatives { get; init; }
 
-    /// <summary>Computes the weight of every pair (the paper's alpha), shape [queryCount, referenceCount]; 0 for an ignored pair.</summary>
-    public double[] PairWeights() => OfEveryPair(PairFormulas.Weight);
+    /// <summary>
+    /// Computes the weight of every pair (Circle loss's alpha; 1 in other losses), shape [queryCount, referenceCount]; 0 for an ignored pair.
+    /// </summary>
+    public double[] PairWeights() => OfEveryPair(rules.Weight);
 
     /// <summary>Computes the logit of every pair, shape [queryCount, referenceCount]; -infinity for an ignored pair.</summary>
-    public double[] PairLogits() => OfEveryPair(PairFormulas.Logit);
+    public double[] PairLogits() => OfEveryPair(rules.Logit);
 
-    private double[] OfEveryPair(Func<CircleLossOptions, PairKind, double, double> formula) =>
-        [.. Pairs.Zip(Similarities, (kind, similarity) => formula(options, kind, similarity))];
+    private double[] OfEveryPair(Func<PairKind, double, double> formula) => [.. Pairs.Zip(Similarities, formula)];
 }

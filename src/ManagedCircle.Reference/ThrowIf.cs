@@ -12,6 +12,13 @@ internal static class ThrowIf
         options.Validate();
     }
 
+    /// <inheritdoc cref="NotUsable(CircleLossOptions)"/>
+    public static void NotUsable(PairLossOptions options)
+    {
+        ArgumentNullException.ThrowIfNull(options);
+        options.Validate();
+    }
+
     /// <summary>Throws if there are too few of something.</summary>
     public static void NotCount(int count, int least, string name)
     {
@@ -77,9 +84,9 @@ internal static class ThrowIf
     }
 
     /// <summary>Checks what a call gives for each query.</summary>
-    public static void NotUsable(ReferenceTerms terms, CircleLossOptions options, int queryCount, int referenceCount)
+    public static void NotUsable(ReferenceTerms terms, LossRules rules, int queryCount, int referenceCount)
     {
-        bool wholeBatch = options.Scope == LossScope.Batch;
+        bool wholeBatch = rules.Scope == LossScope.Batch;
         if (wholeBatch && (terms.Weights.Length > 0 || terms.Upstream.Length > 1))
         {
             throw new ArgumentException("A loss of the whole batch has no queries to weight: expected no Weights, and one number as Upstream.", nameof(terms));
@@ -95,7 +102,7 @@ internal static class ThrowIf
             WrongLength(terms.Upstream.Length, queryCount, nameof(terms.Upstream), "one for each query, or one number");
         }
 
-        if (options.CheckInputs)
+        if (rules.CheckInputs)
         {
             NotFinite(terms.Weights, 1, nameof(terms.Weights));
             NotFinite(terms.Upstream, 1, nameof(terms.Upstream));

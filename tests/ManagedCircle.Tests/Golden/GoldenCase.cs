@@ -108,16 +108,19 @@ public static class GoldenSet
     };
 
     private static readonly Lazy<Dictionary<string, byte[]>> Files = new(() =>
-        Directory.GetFiles(Folder, "*.bin").ToDictionary(path => Path.GetFileName(path), File.ReadAllBytes));
+        Directory.GetFiles(Folder, "*.bin", SearchOption.AllDirectories)
+            .ToDictionary(path => Path.GetRelativePath(Folder, path).Replace('\\', '/'), File.ReadAllBytes));
 
     private static readonly Lazy<Dictionary<string, GoldenCase>> Cases = new(() =>
-        JsonSerializer.Deserialize<Manifest>(File.ReadAllText(Path.Combine(Folder, "manifest.json")), Json)!.Cases.ToDictionary(golden => golden.Name));
+        Read<Manifest>("manifest.json").Cases.ToDictionary(golden => golden.Name));
 
     public static IReadOnlyCollection<string> Names => Cases.Value.Keys;
 
     private static string Folder => Path.Combine(AppContext.BaseDirectory, "Golden");
 
     public static GoldenCase Case(string name) => Cases.Value[name];
+
+    internal static T Read<T>(string manifest) => JsonSerializer.Deserialize<T>(File.ReadAllText(Path.Combine(Folder, manifest)), Json)!;
 
     internal static byte[] Bytes(string file) => Files.Value[file];
 

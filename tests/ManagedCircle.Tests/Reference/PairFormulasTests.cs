@@ -75,8 +75,8 @@ public sealed class PairFormulasTests
     public void Without_options_there_is_no_formula()
     {
         Assert.Throws<ArgumentNullException>(() => PairFormulas.Weight(null!, PairKind.Positive, 0));
-        Assert.Throws<ArgumentNullException>(() => PairFormulas.Logit(null!, PairKind.Positive, 0));
-        Assert.Throws<ArgumentNullException>(() => PairFormulas.Slope(null!, PairKind.Positive, 0));
+        Assert.Throws<ArgumentNullException>(() => PairFormulas.Logit((CircleLossOptions)null!, PairKind.Positive, 0));
+        Assert.Throws<ArgumentNullException>(() => PairFormulas.Slope((CircleLossOptions)null!, PairKind.Positive, 0));
     }
 
     private static (double Weight, double Logit, double Slope) Formulas(CircleLossOptions options, PairKind kind, double similarity) =>

@@ -516,7 +516,7 @@ public sealed class ReferenceLossTests
         AssertRefused("NegativeOptimum is", () => ReferenceLoss.SelfBatch(Paper with { NegativeOptimum = double.PositiveInfinity }, Rows, Labels));
         AssertRefused("PositiveMargin is", () => ReferenceLoss.SelfBatch(Paper with { PositiveMargin = double.NaN }, Rows, Labels));
         AssertRefused("NegativeMargin is", () => ReferenceLoss.SelfBatch(Paper with { NegativeMargin = double.NaN }, Rows, Labels));
-        Assert.Throws<ArgumentNullException>(() => ReferenceLoss.SelfBatch(null!, Rows, Labels));
+        Assert.Throws<ArgumentNullException>(() => ReferenceLoss.SelfBatch((CircleLossOptions)null!, Rows, Labels));
 
         CircleLossOptions bad = Paper with { Gamma = -1 };
         AssertRefused("Gamma is", () => ReferenceLoss.AgainstReferences(bad, Rows, Labels, Rows, Labels));

@@ -6,6 +6,18 @@ namespace ManagedCircle.Tests.Reference;
 
 public sealed class StableMathTests
 {
+    [Fact]
+    public void Sines_and_cosines_are_the_systems_to_two_last_places_of_1()
+    {
+        Random random = new(7);
+        foreach (double x in Enumerable.Range(0, 2000).Select(_ => 20 * random.NextDouble() - 10).Concat([0, Math.PI, -Math.PI / 2, 1e6, 0.785398163]))
+        {
+            (double sin, double cos) = StableMath.SinCos(x);
+            Assert.Equal(Math.Sin(x), sin, 2.3e-16);
+            Assert.Equal(Math.Cos(x), cos, 2.3e-16);
+        }
+    }
+
     [Theory]
     [InlineData(0, 0.69314718055994531)]
     [InlineData(1, 1.3132616875182228)]

@@ -122,6 +122,33 @@ public static partial class Tolerances
         return 6e-7 * options.Gamma * weight * (largestSimilarity + margin);
     }
 
+    /// <summary>
+    /// What peers in float64 are off by, relative, in the further losses: their softplus and log-sum-exp lose up to 1.5e-10 beside an evaluation in 80-bit
+    /// arithmetic.
+    /// </summary>
+    public const double PeerInDouble = 1e-9;
+
+    /// <summary>
+    /// What the engine promises of the further losses beside peers in float64, times max(1, L). At a scale of 100 a logit moves by 100 times what a similarity
+    /// is off by, up to a last place of 1: 1.2e-5.
+    /// </summary>
+    public const double FurtherLossInFloat = 2e-5;
+
+    /// <summary>
+    /// What it promises of their gradients, times the largest entry: shares are off as logits are, which is half more than <see cref="FurtherLossInFloat"/>.
+    /// </summary>
+    public const double FurtherGradientInFloat = 5e-5;
+
+    /// <summary>
+    /// TensorFlow Similarity adds 1e-9 to a share and to what it is of: its logarithm moves by so much over the least of the sums, here above e^-6.
+    /// </summary>
+    public const double PeerEpsilon = 5e-7;
+
+    /// <summary>
+    /// Gradients whose largest entry is below this are those of collapsed rows, of which rounding is left: they are compared as if it were the largest.
+    /// </summary>
+    public const double LeastGradient = 1e-6;
+
     /// <summary>A few roundings to float after the logits: of log-sum-exp, softplus and reduction.</summary>
     public const double FewFloatRoundings = 2e-6;
 
