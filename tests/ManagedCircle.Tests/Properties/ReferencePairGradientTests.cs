@@ -88,18 +88,11 @@ public sealed class ReferencePairGradientTests
     /// </summary>
     private static PairLossProblem Differentiable(PairLossProblem problem) => problem with
     {
-        Options = problem.Options with { PositiveLogit = Smooth(problem) },
+        Options = problem.Options.PositiveLogit == PositiveLogit.ArcStraightThrough
+            ? problem.Options with { PositiveLogit = PositiveLogit.Arc }
+            : problem.Options,
         Terms = problem.Options.Reduction != LossReduction.Mean ? problem.Terms : problem.Terms with { Upstream = [.. problem.Terms.Upstream.Take(1)] },
     };
-
-    /// <summary>The logit, or a linear one where a positive is the query's own direction: there an angle is a root of rounding.</summary>
-    private static PositiveLogit Smooth(PairLossProblem problem)
-    {
-        ReferenceResult result = problem.SolveInDouble();
-        return result.Pairs.Zip(result.Similarities).Any(pair => pair.First == PairKind.Positive && Math.Abs(pair.Second) > 1 - 1e-6) ? PositiveLogit.Linear
-            : problem.Options.PositiveLogit == PositiveLogit.ArcStraightThrough ? PositiveLogit.Arc
-            : problem.Options.PositiveLogit;
-    }
 
     /// <summary>What the gradient is of: the mean, or the sum with weights and upstream gradients.</summary>
     private static double Objective(PairLossProblem problem)

@@ -12,6 +12,9 @@ public sealed record PairLossProblem(PairLossOptions Options, double[] Rows, lon
 
     public ReferenceTerms Terms { get; init; } = new();
 
+    /// <summary>How to make it again.</summary>
+    public string Name { get; init; } = "";
+
     /// <summary>Numbers in a row; 1 where there are no rows.</summary>
     public int Dimension => Labels.Length > 0 ? Rows.Length / Labels.Length : References?.Length > 0 ? References.Length / ReferenceLabels.Length : 1;
 
@@ -55,5 +58,5 @@ public sealed record PairLossProblem(PairLossOptions Options, double[] Rows, lon
     }
 
     public override string ToString() =>
-        $"{Labels.Length} queries against {(References is null ? "themselves" : $"{ReferenceLabels.Length} references")}, dimension {Dimension}, {Options}";
+        $"{Name}: {Labels.Length} queries against {(References is null ? "themselves" : $"{ReferenceLabels.Length} references")}, dimension {Dimension}, {Options}";
 }

@@ -149,6 +149,9 @@ public static partial class Tolerances
     /// </summary>
     public const double LeastGradient = 1e-6;
 
+    /// <summary>In float their terms, about 1, leave 1e-8.</summary>
+    public const double LeastGradientInFloat = 1e-3;
+
     /// <summary>A few roundings to float after the logits: of log-sum-exp, softplus and reduction.</summary>
     public const double FewFloatRoundings = 2e-6;
 
