@@ -110,7 +110,9 @@ public static class LossProblems
             int[][] ofLabels = [.. Enumerable.Range(0, rows.Labels.Length).GroupBy(i => rows.Labels[i], (_, ofLabel) => ofLabel.ToArray())];
             int[][] pairs = [.. ofLabels.Where(ofLabel => ofLabel.Length > 1)];
             long[] labels = [.. pairs.Select(pair => rows.Labels[pair[0]])];
-            return new(OptionsOf(golden), new(inputs.Emb, labels, [.. pairs.Select(pair => pair[0])]), new(inputs.Emb, labels, [.. pairs.Select(pair => pair[1])]));
+            return new(OptionsOf(golden), End(0), End(1));
+
+            LossSide End(int end) => new(inputs.Emb, labels, [.. pairs.Select(pair => pair[end])]);
         }
     }
 

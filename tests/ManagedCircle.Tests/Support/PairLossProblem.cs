@@ -58,5 +58,5 @@ public sealed record PairLossProblem(PairLossOptions Options, double[] Rows, lon
     }
 
     public override string ToString() =>
-        $"{Name}: {Labels.Length} queries against {(References is null ? "themselves" : $"{ReferenceLabels.Length} references")}, dimension {Dimension}, {Options}";
+        $"{Name}: {Labels.Length} queries, {(References is null ? "no" : ReferenceLabels.Length)} references, dimension {Dimension}, {Options}";
 }

@@ -6,8 +6,8 @@ namespace ManagedCircle.Tests.Support;
 
 /// <summary>Draws calls of the further losses from a seed: every option that means something, shapes, labels, weights and upstream gradients.</summary>
 /// <remarks>
-/// Some rows are zero, some are there twice, of one label or of two, and there may be one class alone, or no row. No loss lies near a bend, where neither a finite
-/// difference nor a float's gradient means anything.
+/// Some rows are zero, some are there twice, of one label or of two, and there may be one class alone, or no row. No loss lies near a bend, where neither a
+/// finite difference nor a float's gradient means anything.
 /// </remarks>
 public static class RandomPairProblems
 {
@@ -79,10 +79,11 @@ public static class RandomPairProblems
     {
         while (true)
         {
+            double scale = Scale();
             PairLossOptions options = new()
             {
-                PositiveScale = Scale(),
-                NegativeScale = Scale(),
+                PositiveScale = scale,
+                NegativeScale = random.Next(2) == 0 ? scale : Scale(),
                 PositiveMargin = random.NextDouble() * 1.5,
                 NegativeMargin = random.NextDouble() * 2 - 1,
                 PositiveLogit = Any<PositiveLogit>(),
