@@ -364,6 +364,24 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if a place among neighbours is none.</summary>
+    public static void NotRank(int k, int neighbors)
+    {
+        if (k < 1 || k > neighbors)
+        {
+            throw new ArgumentOutOfRangeException(nameof(k), Invariant($"k is {k}: expected 1 to {neighbors}, the neighbours that were looked at."));
+        }
+    }
+
+    /// <summary>Throws if a query has more neighbours than are looked at.</summary>
+    public static void NotNeighbors(int count, int neighbors)
+    {
+        if (count > neighbors)
+        {
+            throw Argument($"neighborLabels has length {count}: expected at most {neighbors}, the neighbours that are looked at.", "neighborLabels");
+        }
+    }
+
     /// <summary>Throws if a memory of a shape is none that an array holds.</summary>
     public static void NotCapacity(int capacity, int dimension)
     {

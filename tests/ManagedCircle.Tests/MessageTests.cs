@@ -60,6 +60,8 @@ public sealed partial class MessageTests
         (nameof(ThrowIf.ListedAsBoth), () => throw ThrowIf.ListedAsBoth(-1, 2)),
         (nameof(ThrowIf.AnyExcluded), () => ThrowIf.AnyExcluded(new() { ExcludedReferences = [1] }, PairSource.Mask)),
         (nameof(ThrowIf.NotCount), () => ThrowIf.NotCount(-1, 0, "count")),
+        (nameof(ThrowIf.NotRank), () => ThrowIf.NotRank(-1, 3)),
+        (nameof(ThrowIf.NotNeighbors), () => ThrowIf.NotNeighbors(1, -3)),
         (nameof(ThrowIf.NotCapacity), () => ThrowIf.NotCapacity(1 << 30, 1 << 10)),
         (nameof(ThrowIf.NotCapacity), () => ThrowIf.NotCapacity(-4, 1)),
         (nameof(ThrowIf.NotStorable), () => ThrowIf.NotStorable(Rows(2, 3), [], -4, 2, 2)),

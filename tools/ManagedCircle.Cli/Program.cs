@@ -21,7 +21,8 @@ internal static class Program
     {
         RootCommand root = new("Circle loss and its exact gradients, on the CPU.")
         {
-            LossCommand.Create(), TrainCommand.Create(), PlotCommand.Create(), GoldenCommand.Create(), VerifyCommand.Create(), BenchCommand.Create(),
+            LossCommand.Create(), TrainCommand.Create(), SearchCommand.Create(), EvaluateCommand.Create(), PlotCommand.Create(), GoldenCommand.Create(),
+            VerifyCommand.Create(), BenchCommand.Create(),
         };
         ParseResult command = root.Parse(arguments, new ParserConfiguration { ResponseFileTokenReplacer = null });
         if (command.Action is ParseErrorAction)

@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.InteropServices;
 using ManagedCircle.Kernels;
 
@@ -56,12 +57,13 @@ internal readonly unsafe struct FoundSink(FoundList list, float* thresholds, Adm
 
     public float* Thresholds => thresholds;
 
-    public void Take(int query, float* similarities, int reference, int columns)
+    public void Take(int query, float* similarities, int reference, uint above)
     {
         int excluded = admission.ExcludedBy(query);
-        for (int column = 0; column < columns; column++)
+        for (; above != 0; above &= above - 1)
         {
-            if (similarities[column] > thresholds[query] && admission.Admits(reference + column, excluded))
+            int column = BitOperations.TrailingZeroCount(above);
+            if (admission.Admits(reference + column, excluded))
             {
                 list.Add(admission.FirstQuery + query, SimilarityKey.Of(similarities[column], reference + column));
             }

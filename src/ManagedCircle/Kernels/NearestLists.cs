@@ -1,3 +1,4 @@
+using System.Numerics;
 using System.Runtime.CompilerServices;
 
 namespace ManagedCircle.Kernels;
@@ -38,14 +39,14 @@ internal unsafe struct NearestLists : INeighborSink
 
     /// <inheritdoc/>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public readonly void Take(int query, float* similarities, int reference, int columns)
+    public readonly void Take(int query, float* similarities, int reference, uint above)
     {
         ulong* list = List(query);
         int count = MakeRoom(query), excluded = admission.ExcludedBy(query);
-        float threshold = Thresholds[query];
-        for (int column = 0; column < columns; column++)
+        for (; above != 0; above &= above - 1)
         {
-            if (similarities[column] > threshold && admission.Admits(reference + column, excluded))
+            int column = BitOperations.TrailingZeroCount(above);
+            if (admission.Admits(reference + column, excluded))
             {
                 list[count++] = SimilarityKey.Of(similarities[column], reference + column);
             }
@@ -71,9 +72,8 @@ internal unsafe struct NearestLists : INeighborSink
     public readonly ReadOnlySpan<ulong> Sorted(int query)
     {
         int count = counts[query] > wanted ? Drop(query) : counts[query];
-        Span<ulong> nearest = new(List(query), count);
-        nearest.Sort();
-        return nearest;
+        Selection.Sort(List(query), count);
+        return new(List(query), count);
     }
 
     private readonly ulong* List(int query) => keys + ((nint)query * Room(wanted));

@@ -9,12 +9,12 @@ internal unsafe interface INeighborSink
     /// <summary>What a similarity must exceed to be taken, shape [queries].</summary>
     float* Thresholds { get; }
 
-    /// <summary>Takes those of a query's similarities to neighbouring references that exceed its threshold.</summary>
+    /// <summary>Takes those of a query's similarities to up to 32 neighbouring references that exceed its threshold.</summary>
     /// <param name="query">The query.</param>
-    /// <param name="similarities">Its similarities, shape [columns].</param>
+    /// <param name="similarities">Its similarities.</param>
     /// <param name="reference">The reference of the first of them.</param>
-    /// <param name="columns">How many there are, 1 to 32.</param>
-    void Take(int query, float* similarities, int reference, int columns);
+    /// <param name="above">A bit for each of them that exceeds the threshold, the first one's the lowest; at least one.</param>
+    void Take(int query, float* similarities, int reference, uint above);
 }
 
 /// <summary>Finds the few similarities that may be a neighbour's among the many that are not.</summary>
@@ -33,6 +33,7 @@ internal static unsafe class StripScan
         where TSink : struct, INeighborSink
     {
         float* thresholds = sink.Thresholds;
+        uint isColumn = uint.MaxValue >> (Layout.Pack - columns);
         for (int end = query + rows; query < end; query++, strip += Layout.Pack)
         {
             TSimd threshold = TSimd.Broadcast(thresholds[query]), above = default;
@@ -41,11 +42,23 @@ internal static unsafe class StripScan
                 above |= TSimd.LessThan(threshold, TSimd.Load(strip + lane));
             }
 
-            if (TSimd.Any(above))
+            if (TSimd.Any(above) && (AboveIn<TSimd>(strip, threshold) & isColumn) is not 0 and uint bits)
             {
-                sink.Take(query, strip, reference, columns);
+                sink.Take(query, strip, reference, bits);
             }
         }
+    }
+
+    private static uint AboveIn<TSimd>(float* row, TSimd threshold)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        uint above = 0;
+        for (int lane = 0; lane < Layout.Pack; lane += TSimd.Lanes)
+        {
+            above |= TSimd.LaneBits(TSimd.LessThan(threshold, TSimd.Load(row + lane))) << lane;
+        }
+
+        return above;
     }
 }
 

@@ -80,6 +80,9 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>Whether any lane of the mask is set.</summary>
     static abstract bool Any(TSelf mask);
 
+    /// <summary>The mask as an integer, a bit for each lane, the first lane's the lowest.</summary>
+    static abstract uint LaneBits(TSelf mask);
+
     /// <summary>Whether left is less than right in every lane.</summary>
     static abstract bool AllLess(TSelf left, TSelf right);
 

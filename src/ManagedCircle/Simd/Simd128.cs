@@ -110,6 +110,9 @@ internal unsafe struct Simd128 : ISimd<Simd128>
     public static bool Any(Simd128 mask) => mask.value.AsInt32() != Vector128<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LaneBits(Simd128 mask) => mask.value.ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllLess(Simd128 left, Simd128 right) => Vector128.LessThanAll(left.value, right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -97,6 +97,9 @@ internal unsafe struct Simd256 : ISimd<Simd256>
     public static bool Any(Simd256 mask) => mask.value.AsInt32() != Vector256<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LaneBits(Simd256 mask) => mask.value.ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllLess(Simd256 left, Simd256 right) => Vector256.LessThanAll(left.value, right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -110,6 +110,9 @@ internal unsafe struct Simd512 : ISimd<Simd512>
     public static bool Any(Simd512 mask) => mask.value.AsInt32() != Vector512<int>.Zero;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LaneBits(Simd512 mask) => (uint)mask.value.ExtractMostSignificantBits();
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllLess(Simd512 left, Simd512 right) => Vector512.LessThanAll(left.value, right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -94,6 +94,9 @@ internal unsafe struct SimdScalar : ISimd<SimdScalar>
     public static bool Any(SimdScalar mask) => mask.Bits != 0;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LaneBits(SimdScalar mask) => (uint)mask.Bits >> 31;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllLess(SimdScalar left, SimdScalar right) => left.value < right.value;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -1,5 +1,6 @@
 using System.Numerics;
 using System.Runtime.CompilerServices;
+using System.Runtime.Intrinsics;
 
 namespace ManagedCircle.Simd;
 
@@ -107,6 +108,12 @@ internal unsafe struct SimdT : ISimd<SimdT>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool Any(SimdT mask) => mask.value.As<float, int>() != Vector<int>.Zero;
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static uint LaneBits(SimdT mask) =>
+        Vector<float>.Count == 4 ? mask.value.AsVector128().ExtractMostSignificantBits()
+        : Vector<float>.Count == 8 ? mask.value.AsVector256().ExtractMostSignificantBits()
+        : (uint)mask.value.AsVector512().ExtractMostSignificantBits();
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static bool AllLess(SimdT left, SimdT right) => Vector.LessThanAll(left.value, right.value);

@@ -23,10 +23,10 @@ public sealed unsafe class NearestListsTests
     }
 
     [Fact]
-    public void The_smallest_come_to_the_front_whatever_the_order()
+    public void The_smallest_come_to_the_front_and_all_are_sorted_whatever_the_order()
     {
         Random random = new(4);
-        for (int count = 1; count <= 130; count++)
+        for (int count = 1; count <= 130; count += count < 40 ? 1 : 10)
         {
             ulong[] ascending = [.. Enumerable.Range(0, count).Select(static i => (ulong)i * 3)], shuffled = [.. ascending];
             random.Shuffle(shuffled);
@@ -43,6 +43,13 @@ public sealed unsafe class NearestListsTests
                 Assert.Equal(ascending[wanted - 1], keys[wanted - 1]);
                 Assert.Equal(ascending[..wanted], keys[..wanted].Order());
                 Assert.Equal(ascending, keys.Order());
+                keys = [.. numbers];
+                fixed (ulong* start = keys)
+                {
+                    Selection.Sort(start, count);
+                }
+
+                Assert.Equal(ascending, keys);
             }
         }
     }

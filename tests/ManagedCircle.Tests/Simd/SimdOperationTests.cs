@@ -130,12 +130,14 @@ public sealed class SimdOperationTests
         float all = BitConverter.Int32BitsToSingle(-1);
         float[] none = new float[kernels.Lanes], ones = [.. Enumerable.Repeat(1f, kernels.Lanes)];
         Assert.False(kernels.Any(none));
+        Assert.Equal(0u, kernels.LaneBits(none));
         Assert.True(kernels.AllLess(none, ones));
         for (int lane = 0; lane < kernels.Lanes; lane++)
         {
             float[] mask = new float[kernels.Lanes], left = new float[kernels.Lanes];
             mask[lane] = all;
             Assert.True(kernels.Any(mask));
+            Assert.Equal(1u << lane, kernels.LaneBits(mask));
             foreach (float notLess in (float[])[1, 2, float.NaN])
             {
                 left[lane] = notLess;

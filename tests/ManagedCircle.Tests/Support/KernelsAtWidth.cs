@@ -109,6 +109,8 @@ internal abstract unsafe class KernelsAtWidth
 
     public abstract bool Any(float[] mask);
 
+    public abstract uint LaneBits(float[] mask);
+
     public abstract bool AllLess(float[] left, float[] right);
 
     private readonly struct Maker : ISimdCode<KernelsAtWidth>
@@ -386,6 +388,14 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         }
 
         return result;
+    }
+
+    public override uint LaneBits(float[] mask)
+    {
+        fixed (float* first = mask)
+        {
+            return TSimd.LaneBits(TSimd.Load(first));
+        }
     }
 
     public override bool Any(float[] mask)

@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Globalization;
 
@@ -37,6 +38,14 @@ internal static class CommandOption
     public static Option<int?> Count(string name, string letter, string description, int least, int most = int.MaxValue) =>
         Parsed<int>(name, letter, description, $"a whole number from {least} to {most}", word =>
             int.TryParse(word, NumberStyles.AllowLeadingSign, CultureInfo.InvariantCulture, out int value) && value >= least && value <= most ? value : null);
+
+    /// <summary>Whole numbers from <paramref name="least"/> on, with commas between them.</summary>
+    public static Option<ImmutableArray<int>?> Counts(string name, string form, string description, int least) =>
+        Parsed<ImmutableArray<int>>(name, form, description, $"whole numbers from {least} on, with commas between them", word =>
+        {
+            int[] values = [.. word.Split(',').Select(part => int.TryParse(part, NumberStyles.None, CultureInfo.InvariantCulture, out int value) ? value : -1)];
+            return values.Min() >= least ? [.. values] : null;
+        });
 
     /// <summary>Any whole number of 64 bits.</summary>
     public static Option<long?> Label(string name, string letter, string description) =>

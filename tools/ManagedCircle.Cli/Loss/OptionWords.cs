@@ -24,6 +24,9 @@ internal static class OptionWords
         ("scalar", SimdWidth.Scalar),
     ];
 
+    public static readonly (string Word, SimilarityMeasure Value)[] Measure =
+        [("cosine", SimilarityMeasure.Cosine), ("inner-product", SimilarityMeasure.InnerProduct)];
+
     public static readonly (string Word, PairWeighting Value)[] Alpha = [("circle", PairWeighting.Circle), ("constant", PairWeighting.Constant)];
     public static readonly (string Word, WeightGradient Value)[] AlphaGradient = [("detached", WeightGradient.Detached), ("attached", WeightGradient.Attached)];
     public static readonly (string Word, SimilarityClamp Value)[] Clamp =
