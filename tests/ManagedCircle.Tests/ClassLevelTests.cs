@@ -144,6 +144,7 @@ public sealed class ClassLevelTests
     [Theory]
     [InlineData(1, true)]
     [InlineData(32, true)]
+    [InlineData(200, true)]
     [InlineData(200, false)]
     public void Few_queries_need_no_memory_for_the_rows_of_their_references(int queries, bool gradient)
     {

@@ -293,7 +293,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             if (memory.QueryGradient != null)
             {
-                AddToQueries(unit, pairs, firstRow, references, firstReference, h);
+                AddToQueries(unit, pairs, firstRow, references, firstReference, scratch);
             }
 
             if (shape.PacksByTile)
@@ -307,13 +307,27 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         }
     }
 
-    private void AddToQueries(TileUnit unit, in TilePairs pairs, int firstRow, in PackedRows references, int firstReference, float* h)
+    private void AddToQueries(TileUnit unit, in TilePairs pairs, int firstRow, in PackedRows references, int firstReference, in LossScratch scratch)
     {
         ref int turn = ref memory.RowTurns[unit.RowBlock];
-        float* gradient = memory.QueryGradient + ((nint)firstRow * Layout.Pack);
+        float* gradient = memory.QueryGradient + ((nint)firstRow * Layout.Pack), own = scratch.QueryGradient;
+        nint stride = memory.Queries.SliceStride, ownStride = scratch.QuerySliceStride;
+        bool add = unit.RowTurn > 0;
+        if (own != null)
+        {
+            TileMatrices.AddToRows<TSimd>(scratch.Tile, pairs.Rows, references, firstReference, pairs.Columns, own, ownStride, add: false);
+        }
+
         team.AwaitTurn(ref turn, unit.RowTurn);
-        TileMatrices.AddToRows<TSimd>(
-            h, pairs.Rows, references, firstReference, pairs.Columns, gradient, memory.Queries.SliceStride, add: unit.RowTurn > 0);
+        if (own == null)
+        {
+            TileMatrices.AddToRows<TSimd>(scratch.Tile, pairs.Rows, references, firstReference, pairs.Columns, gradient, stride, add);
+        }
+        else
+        {
+            TileMatrices.AddSlices(own, ownStride, pairs.Rows, shape.Dimension, gradient, stride, add);
+        }
+
         if (unit.RowTurn == shape.ColumnBlocks - 1)
         {
             UnpackQueries(firstRow, pairs.Rows);

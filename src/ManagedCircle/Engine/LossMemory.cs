@@ -128,6 +128,11 @@ internal unsafe struct LossScratch
     /// <summary>Their dL/du in slices; null where it is not asked for.</summary>
     public float* ReferenceGradient;
 
+    /// <summary>What a tile adds to dL/du of its queries, slices <see cref="QuerySliceStride"/> apart; null where it is added in place.</summary>
+    public float* QueryGradient;
+
+    public nint QuerySliceStride;
+
     /// <summary>The bytes that a worker needs.</summary>
     public static nint Size(in LossShape shape)
     {
@@ -150,6 +155,11 @@ internal unsafe struct LossScratch
             int references = Math.Min(LossShape.ColumnBlock, shape.ReferenceCount);
             scratch.References = PackedRows.Lay(ref arena, references, shape.Dimension, slices: shape.NeedsGradient);
             scratch.ReferenceGradient = arena.Take<float>(shape.Request.ReferenceGradient ? scratch.References.SlicesSize : 0);
+
+            // Every tile adds to the same block of queries: a worker that made its product while the block is its own would have all others wait for it.
+            bool apart = shape.Request.QueryGradient && shape.Workers > 1;
+            scratch.QuerySliceStride = shape.QueryCount * Layout.Pack;
+            scratch.QueryGradient = arena.Take<float>(apart ? scratch.QuerySliceStride * Layout.Blocks(shape.Dimension, Layout.Pack) : 0);
         }
 
         return scratch;

@@ -54,9 +54,9 @@ internal readonly record struct LossShape
     {
         Request = request;
 
-        // Few queries against some references still make enough tiles for several workers; against many references their columns alone do, if no block of
-        // rows is added to in turns.
-        bool inOneBlock = !Self && !NeedsGradient && QueryCount <= Layout.Tile && ReferenceCount >= ManyReferences;
+        // Few queries against some references still make enough tiles for several workers; against many, their columns alone do. The gradient of a reference
+        // would have other bits, as its sum goes over a block's queries.
+        bool inOneBlock = !Self && !request.ReferenceGradient && QueryCount <= Layout.Tile && ReferenceCount >= ManyReferences;
         int rows = inOneBlock ? QueryCount : Self || QueryCount > 2 * Layout.Tile ? Layout.Tile : QueryCount / 4;
         RowBlock = Math.Clamp(Layout.Packed(rows), Layout.Pack, Layout.Tile);
         Debug.Assert(RowBlock % Layout.Pack == 0 && RowBlock <= Layout.Tile, "A tile has whole panels of rows, and fits the scratch.");

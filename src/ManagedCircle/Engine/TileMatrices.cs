@@ -1,3 +1,4 @@
+using System.Numerics.Tensors;
 using System.Runtime.CompilerServices;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
@@ -60,6 +61,25 @@ internal static unsafe class TileMatrices
             float* next = (slice + 1) * Layout.Pack < references.Dimension ? references.Slice(slice + 1, firstColumn) : null;
             TileProduct.MultiplyAdd<TSimd, TileRows, Cached>(
                 new(tile, Layout.Pack), references.Slice(slice, firstColumn), columns, new(gradient, Layout.Pack, add), rows, next);
+        }
+    }
+
+    /// <summary>gradient[rows, dimension] (+)= product[rows, dimension], both in slices: the bits of a product that adds in place, as it sums from 0.</summary>
+    public static void AddSlices(float* product, nint productStride, int rows, int dimension, float* gradient, nint sliceStride, bool add)
+    {
+        int length = rows * Layout.Pack;
+        for (int slice = 0; slice * Layout.Pack < dimension; slice++, product += productStride, gradient += sliceStride)
+        {
+            ReadOnlySpan<float> source = new(product, length);
+            Span<float> destination = new(gradient, length);
+            if (add)
+            {
+                TensorPrimitives.Add(destination, source, destination);
+            }
+            else
+            {
+                source.CopyTo(destination);
+            }
         }
     }
 

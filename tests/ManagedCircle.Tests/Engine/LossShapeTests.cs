@@ -26,7 +26,7 @@ public sealed unsafe class LossShapeTests
     [InlineData(513, 256, 3)]
     public void Few_queries_against_references_are_cut_smaller(int queries, int rowBlock, int rowBlocks)
     {
-        LossShape shape = new(new LossRequest(Self: false, queries, 10_000, 64) { QueryGradient = true }, threads: 1);
+        LossShape shape = new(new LossRequest(Self: false, queries, 10_000, 64) { ReferenceGradient = true }, threads: 1);
 
         Assert.Equal((rowBlock, rowBlocks, 40), (shape.RowBlock, shape.RowBlocks, shape.ColumnBlocks));
         Assert.Equal(rowBlocks == 1, shape.PacksByTile);
@@ -37,9 +37,9 @@ public sealed unsafe class LossShapeTests
     [InlineData(256, 10_000, 1)]
     [InlineData(257, 10_000, 5)]
     [InlineData(256, 4095, 4)]
-    public void Without_gradients_queries_against_many_references_are_one_block(int queries, int references, int rowBlocks)
+    public void Queries_against_many_references_without_a_gradient_are_one_block(int queries, int references, int rowBlocks)
     {
-        LossShape shape = new(new LossRequest(Self: false, queries, references, 64), threads: 1);
+        LossShape shape = new(new LossRequest(Self: false, queries, references, 64) { QueryGradient = true }, threads: 1);
 
         Assert.Equal((rowBlocks, rowBlocks == 1), (shape.RowBlocks, shape.PacksByTile));
     }
