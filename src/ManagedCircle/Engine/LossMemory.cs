@@ -5,7 +5,7 @@ namespace ManagedCircle.Engine;
 /// <summary>Every array of a call of the loss.</summary>
 internal unsafe struct LossMemory
 {
-    /// <summary>The unit rows; in a batch against itself the references are the queries. Where tiles pack references, <see cref="LossScratch"/> has them.</summary>
+    /// <summary>The unit rows; in a batch against itself the references are the queries, and where tiles pack their own there are none.</summary>
     public PackedRows Queries, References;
 
     /// <summary>dL/du in slices, as the rows are; null where it is not asked for. In a batch against itself they are one.</summary>

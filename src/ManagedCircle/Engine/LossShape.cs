@@ -95,7 +95,7 @@ internal readonly record struct LossShape
 
     public int Workers { get; }
 
-    /// <summary>Whether each tile packs its references for itself, in its worker's scratch: where no other tile has them, memory beyond the caches need not.</summary>
+    /// <summary>Whether each tile packs its references for itself, in its worker's scratch: no other tile has them.</summary>
     public bool PacksByTile => !Self && RowBlocks == 1;
 
     /// <summary>Numbers of the similarities of all tiles.</summary>
