@@ -18,7 +18,7 @@ done
   cat <<'TEXT'
 # Platforms
 
-Written by `tools/platforms.sh`. The *hash* is of the losses and gradients of fixed calls (`Support/SameBits.cs` of the tests): one wherever the hardware fuses
+Written by `tools/platforms.sh`. The *hash* is of the losses and gradients of fixed calls (`tests/ManagedCircle.Checks/SameBits.cs`): one wherever the hardware fuses
 multiply and add, another wherever it does not, on every width of vectors and any number of threads. Where the test program does not run, a probe checks the
 published values, gradients against the double reference, and the hash. *Time* is that of 256 rows of 128 numbers on one thread, the loss and the loss with
 its gradient, in milliseconds; arm64 is emulated, and its times mean nothing. *Bytes* are of the library on the JIT, of the whole program with NativeAOT, and of

@@ -1,4 +1,5 @@
 using ManagedCircle.AotProbe;
+using ManagedCircle.Checks;
 
 // Without arguments: every check, as JSON. With "first": the first loss alone, to time a start. With "fusing": what a multiply-add that must be fused costs.
 switch (args)

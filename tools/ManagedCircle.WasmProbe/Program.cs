@@ -1,4 +1,4 @@
-using ManagedCircle.AotProbe;
+using ManagedCircle.Checks;
 
 // The report goes to the browser's console, where browse.mjs waits for it.
 Console.WriteLine(Probe.Run(out int failures));

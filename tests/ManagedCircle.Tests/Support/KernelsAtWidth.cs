@@ -5,14 +5,6 @@ using Xunit;
 
 namespace ManagedCircle.Tests.Support;
 
-/// <summary>The functions of one number that the kernels have.</summary>
-public enum KernelFunction
-{
-    Exponential,
-    Logarithm,
-    Softplus,
-}
-
 /// <summary>The ways in which the left operand of a product lies in memory.</summary>
 public enum LeftLayout
 {

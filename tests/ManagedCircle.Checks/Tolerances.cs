@@ -1,4 +1,4 @@
-namespace ManagedCircle.Tests.Support;
+namespace ManagedCircle.Checks;
 
 /// <summary>How far a number may be from the one it is compared with, and why.</summary>
 public static partial class Tolerances

@@ -1,7 +1,7 @@
 using System.Buffers.Binary;
 using System.Runtime.CompilerServices;
 
-namespace ManagedCircle.Tests.Support;
+namespace ManagedCircle.Checks;
 
 /// <summary>
 /// Fixed calls of the loss, and one hash of everything that the engine answers to them: the same on every platform, width and number of threads.

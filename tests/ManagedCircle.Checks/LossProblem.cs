@@ -1,6 +1,6 @@
 using ManagedCircle.Reference;
 
-namespace ManagedCircle.Tests.Support;
+namespace ManagedCircle.Checks;
 
 /// <summary>One call of the loss: what goes in, in double, to be solved by any implementation.</summary>
 public sealed record LossProblem

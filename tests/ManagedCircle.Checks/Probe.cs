@@ -1,13 +1,11 @@
 using System.Diagnostics;
 using System.Runtime.InteropServices;
 using ManagedCircle.Reference;
-using ManagedCircle.Tests.Published;
-using ManagedCircle.Tests.Support;
 
-namespace ManagedCircle.AotProbe;
+namespace ManagedCircle.Checks;
 
 /// <summary>Checks the engine on the platform that this runs on, and times it.</summary>
-internal static class Probe
+public static class Probe
 {
     /// <summary>Checks everything and says what was found.</summary>
     /// <param name="failures">How many checks failed.</param>

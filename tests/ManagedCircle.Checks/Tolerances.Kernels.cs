@@ -1,7 +1,7 @@
 using System.Runtime.Intrinsics.Arm;
 using System.Runtime.Intrinsics.X86;
 
-namespace ManagedCircle.Tests.Support;
+namespace ManagedCircle.Checks;
 
 /// <summary>Kernels: errors are measured over every float, and stated at the kernel.</summary>
 public static partial class Tolerances

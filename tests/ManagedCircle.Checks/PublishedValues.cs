@@ -1,8 +1,7 @@
 using System.Globalization;
 using ManagedCircle.Reference;
-using ManagedCircle.Tests.Support;
 
-namespace ManagedCircle.Tests.Published;
+namespace ManagedCircle.Checks;
 
 /// <summary>A published value of the loss, as it was printed.</summary>
 /// <param name="Name">What was computed.</param>
