@@ -374,6 +374,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         { "reversed", "losses: *has its rows in reverse order*" },
         { "nan", "gradients: *holds NaN in the first rows only*" },
         { "last-columns", "gradients: *is wrong in the last columns only*" },
+        { "rows-behind-16", "gradients: *is wrong in the last rows only, behind the first 16*" },
         { "attached-only", "gradients: *; only where alpha-gradient is attached (* of * such cases)" },
         { "gamma-at-least-80", "losses: *; only where gamma is at least 80 (* of * such cases)" },
         { "references-only", "gradients: *; only where entry is references (* of * such cases)" },
@@ -402,6 +403,21 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
         Assert.Contains("right everywhere: ", findings[^1], StringComparison.Ordinal);
     }
 
+    [Fact]
+    public void A_mistake_that_only_many_rows_show_is_summarised_by_where_it_begins()
+    {
+        CaseAnswers[] cases = [.. golden.All.Where(vectors => vectors.Problem.Name is "shape-64x64" or "shape-65x63" or "shape-100x130").Select(vectors =>
+        {
+            Dictionary<string, double[]> answers = new(vectors.Answers);
+            answers[Quantity.Gradient] = [.. answers[Quantity.Gradient].Select((x, i) => i / vectors.Problem.Columns >= 64 ? 0 : x)];
+            IEnumerable<AnswerCheck> wrong = vectors.Check(answers, NumberFormat.Float32).Where(check => check.Verdict == Verdict.Wrong);
+            return new CaseAnswers(vectors.Problem, vectors.Item, vectors.Answers, answers, wrong.Select(check => check.Quantity).ToHashSet());
+        })];
+
+        Assert.StartsWith("gradients: wrong in 2 of 3 cases; each is wrong in the last rows only, behind the first 64; only where ",
+            Findings.Of(cases, NumberFormat.Float32)[0], StringComparison.Ordinal);
+    }
+
     private static double[] Spoil(string mistake, GoldenProblem problem, string quantity, double[] right)
     {
         bool isGradient = quantity.EndsWith("gradient", StringComparison.Ordinal), isMatrix = isGradient && problem.Labels.Length > 2;
@@ -415,6 +431,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
             "reversed" when quantity == Quantity.Losses => [.. right.Reverse()],
             "nan" when isMatrix => [.. right.Select((x, i) => i < columns ? double.NaN : x)],
             "last-columns" when isMatrix => [.. right.Select((x, i) => i % columns >= columns / 4 * 4 ? 0 : x)],
+            "rows-behind-16" when isMatrix => [.. right.Select((x, i) => i / columns >= 16 ? 0 : x)],
             "attached-only" when isGradient && problem.Options is { WeightGradient: WeightGradient.Attached, Weighting: PairWeighting.Circle } =>
                 [.. right.Select((x, i) => x * (1.25 + 0.5 * (i % 3)))],
             "gamma-at-least-80" when quantity == Quantity.Losses && problem.Options.Gamma >= 80 => [.. right.Select((x, i) => x * (1 + 0.01 * (i % 5)))],

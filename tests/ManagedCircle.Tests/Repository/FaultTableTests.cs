@@ -10,7 +10,7 @@ namespace ManagedCircle.Tests.Repository;
 public sealed partial class FaultTableTests
 {
     // The last number of each letter.
-    private const string Kinds = "A4 B5 C5 D6 E5 F6 G6 H4";
+    private const string Kinds = "A4 B5 C5 D6 E5 F9 G6 H4";
 
     [Fact]
     public void Every_fault_is_in_the_table_once() =>

@@ -100,6 +100,10 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             problem, problem with { Entry = CaseEntry.References, References = problem.Rows, ReferenceLabels = problem.Labels }, asQueries: false)),
         OfGradients("gradient-negated", "the gradient has the opposite sign", (problem, similarityGradient) =>
             problem.RowGradients([.. similarityGradient.Select(g => -g)], throughNormalization: true), scale: -1),
+        OfPairs("gradient-of-negatives-only", "positives have no gradient", (options, kind, s) =>
+            Right(options, kind, s) is var pair && kind == PairKind.Positive ? pair with { Slope = 0 } : pair),
+        OfPairs("gradient-of-positives-only", "negatives have no gradient", (options, kind, s) =>
+            Right(options, kind, s) is var pair && kind == PairKind.Negative ? pair with { Slope = 0 } : pair),
         WithOptions("clamp-ignored", "similarities are not clamped",
             options => options.Clamp == SimilarityClamp.None ? null : options with { Clamp = SimilarityClamp.None }),
         OfPairs("clamp-passes-gradient", "a clamped similarity passes its gradient on, where it has none", (options, kind, s) =>
@@ -128,6 +132,23 @@ internal sealed record Convention(string Name, string Mistake, Func<GoldenProble
             options with { PositiveMargin = options.NegativeMargin, NegativeMargin = options.PositiveMargin }),
         WithOptions("negative-optimum-plus-margin", "the optimum of negatives is +m, not -m", options =>
             options.Weighting == PairWeighting.Circle && options.NegativeOptimum == -options.Margin ? options with { NegativeOptimum = options.Margin } : null),
+        WithOptions("positive-optimum-minus-margin", "the optimum of positives is 1 - m, not 1 + m", options =>
+            options.Weighting == PairWeighting.Circle && options.PositiveOptimum == 1 + options.Margin
+                ? options with { PositiveOptimum = 1 - options.Margin } : null),
+        WithOptions("positive-margin-plus", "the margin of positives is 1 + m, not 1 - m", options =>
+            options.PositiveMargin == 1 - options.Margin ? options with { PositiveMargin = 1 + options.Margin } : null),
+        WithOptions("negative-margin-minus", "the margin of negatives is -m, not m", options =>
+            options.NegativeMargin == options.Margin ? options with { NegativeMargin = -options.Margin } : null),
+        WithOptions("margin-negated", "m has the opposite sign in all four constants", options =>
+            options.Weighting == PairWeighting.Circle && options.PositiveOptimum == 1 + options.Margin
+                ? options with
+                {
+                    PositiveOptimum = 1 - options.Margin,
+                    NegativeOptimum = options.Margin,
+                    PositiveMargin = 1 + options.Margin,
+                    NegativeMargin = -options.Margin,
+                }
+                : null),
         WithOptions("optimum-without-margin", "the optima are 1 and 0, without the margin", options =>
             options.Weighting == PairWeighting.Circle ? options with { PositiveOptimum = 1, NegativeOptimum = 0 } : null),
         new("softplus-missing", "the loss is P + N, without the softplus", WithoutSoftplus),

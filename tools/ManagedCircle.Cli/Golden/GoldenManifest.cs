@@ -11,7 +11,7 @@ namespace ManagedCircle.Cli.Golden;
 internal sealed partial record GoldenManifest(string Format, int Version, int Seed, IReadOnlyList<ManifestCase> Cases)
 {
     public const string FileName = "manifest.json", HashName = "manifest.sha256", FormatName = "mcircle-golden";
-    public const int CurrentVersion = 2;
+    public const int CurrentVersion = 3;
 
     private static readonly JsonSerializerOptions Json = new()
     {

@@ -297,6 +297,7 @@ internal sealed class Pattern
         bool[] wrongColumns = [.. Enumerable.Range(0, columns).Select(d => Enumerable.Range(0, rows).Any(row => wrong[row * columns + d]))];
         if (columns > 2 && SuffixOf(wrongColumns) is { } from)
         {
+            yield return $"is wrong in the last columns only, behind the first {from}";
             yield return $"is wrong in the last columns only, {Behind(from)}";
             yield return "is wrong in the last columns only";
         }
@@ -348,8 +349,10 @@ internal sealed class Pattern
             }
         }
 
-        if (SuffixOf(so) is { } from)
+        if (SuffixOf(so) is { } first)
         {
+            int from = Roundest(first);
+            yield return $"the last rows only, behind the first {from}";
             yield return $"the last rows only, {Behind(from)}";
             yield return "the last rows only";
         }
@@ -363,6 +366,18 @@ internal sealed class Pattern
     /// <summary>Where a suffix begins, of which half is so at the least: what is expected to be about 0 there shows no mistake.</summary>
     private static int? SuffixOf(bool[] so) =>
         Array.IndexOf(so, true) is > 0 and int first && 2 * so.AsSpan(first).Count(true) >= so.Length - first && so[^1] ? first : null;
+
+    // Rows before the first that is so may be so, too, where about 0 is expected of them: of where it may begin, what tiles are likeliest to make.
+    private int Roundest(int first)
+    {
+        int least = first;
+        while (least > 1 && RowLargest(least - 1) <= allowed)
+        {
+            least--;
+        }
+
+        return Enumerable.Range(least, first - least + 1).MaxBy(int.TrailingZeroCount);
+    }
 
     private static string Behind(int count) => count % 64 == 0 ? "behind a multiple of 64"
         : count % 32 == 0 ? "behind a multiple of 32"

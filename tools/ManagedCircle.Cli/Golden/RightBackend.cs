@@ -174,16 +174,16 @@ internal sealed class RightBackend(GoldenProblem problem, ReferenceResult result
             losses[i] = Rounded(raw * outputUnit);
             double factor = Rounded(Rounded(mean * outputUnit) * Constant(problem.WeightOf(i))), upstream = Constant(problem.UpstreamOf(i));
             loss += Rounded(factor * raw);
+            double ofPositives = Rounded(StableMath.Sigmoid(joint ? z : p)), ofNegatives = joint ? ofPositives : Rounded(StableMath.Sigmoid(n));
             for (int j = 0; j < pairsPerLoss; j++)
             {
                 if (pairs[j] != PairKind.Ignored && exponentials[j] > 0)
                 {
                     bool positive = pairs[j] == PairKind.Positive;
-                    double set = positive ? p : n, slope = Slope(held, pairs[j], similarities[first + j]),
-                        sigmoid = Rounded(StableMath.Sigmoid(joint ? z : set));
+                    double slope = Slope(held, pairs[j], similarities[first + j]);
                     double share = sharesOfSum ? Rounded(exponentials[j] / (positive ? positiveSum : negativeSum))
-                        : Rounded(StableMath.Exp(Rounded(logits[j] - set)));
-                    share = Rounded(share * sigmoid);
+                        : Rounded(StableMath.Exp(Rounded(logits[j] - (positive ? p : n))));
+                    share = Rounded(share * (positive ? ofPositives : ofNegatives));
                     similarityGradient[first + j] = slopeTimesFactor
                         ? Rounded(share * Rounded(Rounded(slope * factor) * upstream))
                         : Rounded(Rounded(Rounded(share * slope) * factor) * upstream);
