@@ -4,6 +4,6 @@ namespace ManagedCircle;
 /// <param name="Loss">The reduced loss; NaN with <see cref="LossReduction.None"/>.</param>
 /// <param name="QueryCount">How many queries took part (rows with the ignored label do not).</param>
 /// <param name="ReferenceCount">How many references took part.</param>
-/// <param name="ValidCount">How many queries had the pairs they need, a positive and a negative unless options say otherwise; for a whole-batch loss 1 or 0.</param>
+/// <param name="ValidCount">How many queries had the pairs they need, a positive and a negative unless options differ; for a whole-batch loss 1 or 0.</param>
 /// <param name="NonzeroCount">How many losses were above 0.</param>
 public readonly record struct LossResult(double Loss, int QueryCount, int ReferenceCount, int ValidCount, int NonzeroCount);

@@ -5,7 +5,7 @@ namespace ManagedCircle;
 /// <para>For a query with similarities s to its references, positives those of its label and negatives the others:</para>
 /// <code>
 /// cost logit of a positive   lp = -PositiveScale (s - PositiveMargin)     falls with s; PositiveLogit has forms of angles
-/// cost logit of a negative   ln = +NegativeScale (s - NegativeMargin)     rises with s
+/// cost logit of a negative   ln = +NegativeScale (s - NegativeMargin)     rises with s; NegativeHardness s is added without gradient
 /// pooled                     P = log sum e^lp,   N = log sum e^ln,   Q = log sum e^-lp
 /// loss                       Factor times what Pooling says of P, N, Q and the mean of lp, through Link where it has one
 /// </code>
@@ -36,9 +36,127 @@ public sealed record PairLossOptions
     /// <param name="margin">The margin m; 0.35 in the paper and PyTorch Metric Learning, 0.4 in insightface and fast-reid.</param>
     public static PairLossOptions CosFace(double scale = 64, double margin = 0.35) => Softmax(scale) with { PositiveMargin = margin };
 
+    /// <summary>ArcFace: CosFace with a margin of the target's angle (Deng et al., CVPR 2019, arXiv 1801.07698); fast-reid's is this.</summary>
+    /// <param name="scale">The scale s.</param>
+    /// <param name="margin">The margin m in radians.</param>
+    public static PairLossOptions ArcFace(double scale = 64, double margin = 0.5) =>
+        Softmax(scale) with { PositiveMargin = margin, PositiveLogit = PositiveLogit.Arc };
+
+    /// <summary>ArcFace as insightface trains it: the margin's derivative by the target's cosine is taken to be 1.</summary>
+    /// <inheritdoc cref="ArcFace"/>
+    public static PairLossOptions ArcFaceInsightFace(double scale = 64, double margin = 0.5) =>
+        ArcFace(scale, margin) with { PositiveLogit = PositiveLogit.ArcStraightThrough };
+
+    /// <summary>ArcFace as PyTorch Metric Learning has it: linear beyond an angle of pi - m.</summary>
+    /// <param name="scale">The scale s.</param>
+    /// <param name="degrees">The margin m in degrees.</param>
+    public static PairLossOptions ArcFacePyTorchMetricLearning(double scale = 64, double degrees = 28.6) =>
+        ArcFace(scale, degrees * Math.PI / 180) with { PositiveLogit = PositiveLogit.ArcThenLinear };
+
+    /// <summary>
+    /// Proxy-NCA: squared distances to proxies, which are the references; a query's proxy is no part of its denominator, so losses may be below 0
+    /// (Movshovitz-Attias et al., ICCV 2017, arXiv 1703.07464).
+    /// </summary>
+    /// <param name="scale">The scale of squared distances.</param>
+    public static PairLossOptions ProxyNca(double scale = 1) => Softmax(2 * scale) with { Link = LossLink.Identity };
+
     /// <summary>Proxy-NCA as PyTorch Metric Learning has it, the positive among the denominator; the references are the proxies.</summary>
     /// <param name="scale">The scale of squared distances.</param>
     public static PairLossOptions ProxyNcaPyTorchMetricLearning(double scale = 1) => Softmax(2 * scale);
+
+    /// <summary>
+    /// Proxy Anchor: <b>the queries are the proxies</b>, one row a class, and the references the batch; the mean of the positives' parts is over the proxies
+    /// that have one (Kim et al., CVPR 2020, arXiv 2003.13911).
+    /// </summary>
+    /// <param name="scale">The scale alpha.</param>
+    /// <param name="margin">The margin delta: positives are compared with it, negatives with -delta.</param>
+    public static PairLossOptions ProxyAnchor(double scale = 32, double margin = 0.1) => Softmax(scale) with
+    {
+        PositiveMargin = margin,
+        NegativeMargin = -margin,
+        Pooling = PairPooling.Separate,
+        Requires = RequiredPairs.Any,
+        Denominator = PairMeanDenominator.WithPositive,
+    };
+
+    /// <summary>
+    /// Supervised contrastive learning, the mean over positives outside the logarithm (Khosla et al., NeurIPS 2020, arXiv 2004.11362). The authors' code
+    /// multiplies by temperature / base_temperature, which is <see cref="Factor"/> here.
+    /// </summary>
+    /// <param name="temperature">The temperature.</param>
+    public static PairLossOptions SupCon(double temperature = 0.07) => Softmax(1 / temperature) with
+    {
+        Pooling = PairPooling.Mean,
+        Requires = RequiredPairs.Positive,
+    };
+
+    /// <summary>SupCon as PyTorch Metric Learning has it: temperature 0.1, mean over losses above 0.</summary>
+    /// <inheritdoc cref="SupCon"/>
+    public static PairLossOptions SupConPyTorchMetricLearning(double temperature = 0.1) =>
+        SupCon(temperature) with { Denominator = PairMeanDenominator.Nonzero };
+
+    /// <summary>N-pair as TensorFlow Addons has it: SupCon of inner products without a temperature, a row being its own positive, too.</summary>
+    public static PairLossOptions NPairTensorFlowAddons() => SupCon(1) with { Normalize = false, SelfDiagonal = DiagonalPairs.Kept };
+
+    /// <summary>
+    /// MultiSimilarity over all pairs, as PyTorch Metric Learning has it without a miner (Wang et al., CVPR 2019, arXiv 1904.06627).
+    /// </summary>
+    /// <param name="positiveScale">The scale alpha of positives.</param>
+    /// <param name="negativeScale">The scale beta of negatives; 50 in the paper, 40 in the authors' code and TensorFlow Similarity.</param>
+    /// <param name="margin">The similarity lambda that pairs are compared with.</param>
+    public static PairLossOptions MultiSimilarity(double positiveScale = 2, double negativeScale = 50, double margin = 0.5) => new()
+    {
+        PositiveScale = positiveScale,
+        NegativeScale = negativeScale,
+        PositiveMargin = margin,
+        NegativeMargin = margin,
+        Pooling = PairPooling.SeparateByScale,
+        Requires = RequiredPairs.Any,
+    };
+
+    /// <summary>
+    /// Neighbourhood components: <c>-log</c> of the share of the positives in all pairs' <c>e^(-scale |u - v|^2)</c> of unit rows, mean over queries that
+    /// have both (Goldberger et al., NIPS 2004); PyTorch Metric Learning's NCALoss.
+    /// </summary>
+    /// <param name="scale">The scale of squared distances.</param>
+    public static PairLossOptions Nca(double scale = 1) => Softmax(2 * scale) with
+    {
+        Pooling = PairPooling.Nearest,
+        Denominator = PairMeanDenominator.Valid,
+    };
+
+    /// <summary>Soft nearest neighbours: NCA with a temperature (Frosst et al., ICML 2019, arXiv 1902.01889).</summary>
+    /// <param name="temperature">One over the scale of squared distances.</param>
+    public static PairLossOptions SoftNearestNeighbor(double temperature = 1) => Nca(1 / temperature);
+
+    /// <summary>Soft nearest neighbours as TensorFlow Similarity has it: of cosine distances of rows taken as they are.</summary>
+    /// <param name="temperature">One over the scale of distances.</param>
+    public static PairLossOptions SoftNearestNeighborTensorFlowSimilarity(double temperature = 1) => Softmax(1 / temperature) with
+    {
+        Pooling = PairPooling.Nearest,
+        Normalize = false,
+        Clamp = SimilarityClamp.AtMostOne,
+    };
+
+    /// <summary>
+    /// Decoupled contrastive learning: InfoNCE without the positive in its denominator (Yeh et al., ECCV 2022, arXiv 2110.06848); losses may be below 0.
+    /// </summary>
+    /// <param name="temperature">The temperature.</param>
+    public static PairLossOptions DecoupledContrastive(double temperature = 0.1) => Softmax(1 / temperature) with { Link = LossLink.Identity };
+
+    /// <summary>
+    /// Generalised lifted structure of similarities, <c>[log sum e^(mp - s) + log sum e^(s - mn)]+</c> (Hermans et al., arXiv 1703.07737; PyTorch Metric
+    /// Learning's with cosine similarity).
+    /// </summary>
+    /// <param name="positiveMargin">The similarity mp that positives are compared with.</param>
+    /// <param name="negativeMargin">The similarity mn that negatives are compared with.</param>
+    public static PairLossOptions GeneralizedLiftedCosine(double positiveMargin = 1, double negativeMargin = 0) => Softmax(1) with
+    {
+        PositiveMargin = positiveMargin,
+        NegativeMargin = negativeMargin,
+        Link = LossLink.Hinge,
+        Requires = RequiredPairs.Any,
+    };
 
     /// <summary>The scale a of a positive's logit; above 0.</summary>
     public double PositiveScale { get; init; } = 1 / 0.07;
@@ -51,6 +169,12 @@ public sealed record PairLossOptions
 
     /// <summary>The similarity that a negative pair is compared with; finite.</summary>
     public double NegativeMargin { get; init; }
+
+    /// <summary>
+    /// What is added to the scale of negatives in the logit, but not in its gradient: multiples of a negative's similarity that make hard ones count more
+    /// (sentence-transformers' <c>hardness_strength</c>); 0 or more.
+    /// </summary>
+    public double NegativeHardness { get; init; }
 
     /// <summary>How a positive's logit follows from its similarity.</summary>
     public PositiveLogit PositiveLogit { get; init; }

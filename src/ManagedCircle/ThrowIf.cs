@@ -104,6 +104,11 @@ internal static class ThrowIf
         NotScale(options.Factor, nameof(options.Factor));
         NotFinite(options.PositiveMargin, nameof(options.PositiveMargin));
         NotFinite(options.NegativeMargin, nameof(options.NegativeMargin));
+        if (!(options.NegativeHardness >= 0))
+        {
+            throw Argument($"NegativeHardness is {options.NegativeHardness}: expected 0 or more.", nameof(options));
+        }
+
         NotDefined(options.PositiveLogit, nameof(options.PositiveLogit));
         NotDefined(options.Pooling, nameof(options.Pooling));
         NotDefined(options.Link, nameof(options.Link));
@@ -124,13 +129,15 @@ internal static class ThrowIf
             "another, as a query without positives has no such loss");
         Meaningless(!separate && options.Denominator == PairMeanDenominator.WithPositive, nameof(options.Denominator), options.Denominator,
             "another, as the loss has one part");
-        if (options.PositiveLogit != PositiveLogit.Linear && !options.Normalize)
+        bool angles = options.PositiveLogit != PositiveLogit.Linear;
+        Meaningless(angles && mean, nameof(options.PositiveLogit), options.PositiveLogit, "Linear, as the mean is of similarities");
+        if (angles && !options.Normalize)
         {
             throw Argument($"PositiveLogit is {options.PositiveLogit} and Normalize is false: expected unit rows, as angles are of these.", nameof(options));
         }
 
         // The largest logit of unit rows, in base 2, is to stay a float, with room for a sum of two.
-        double scale = Math.Max(options.PositiveScale, options.NegativeScale);
+        double scale = Math.Max(options.PositiveScale, options.NegativeScale + options.NegativeHardness);
         double margin = Math.Max(Math.Abs(options.PositiveMargin), Math.Abs(options.NegativeMargin));
         return scale * (1 + margin) <= 1e37
             ? options
@@ -146,14 +153,6 @@ internal static class ThrowIf
             }
         }
     }
-
-    /// <summary>Returns the options, or throws if one is out of its range or of a loss that the engine has no kernels for.</summary>
-    public static PairLossOptions NotComputed(PairLossOptions options) =>
-        Invalid(options) is { PositiveLogit: PositiveLogit.Linear, Pooling: PairPooling.LogSumExp or PairPooling.Separate, Link: LossLink.Softplus }
-        && options is { Requires: RequiredPairs.PositiveAndNegative } && options.Denominator != PairMeanDenominator.WithPositive
-        && options.PositiveScale == options.NegativeScale
-            ? options
-            : throw Argument($"PairLoss has no such loss: ManagedCircle.Reference has.", nameof(options));
 
     // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
 

@@ -57,7 +57,7 @@ public sealed class AllocationTests
     [Fact]
     public void No_loss_of_pairs_allocates()
     {
-        using PairLoss loss = new(PairLossOptions.InfoNce());
+        using PairLoss loss = new(PairLossOptions.SupCon());
 
         AssertAllocatesNothing(() =>
         {

@@ -1,3 +1,4 @@
+using ManagedCircle.Tests.Support;
 using Xunit;
 
 namespace ManagedCircle.Tests;
@@ -57,10 +58,141 @@ public sealed class PairLossTests
         Assert.Equal(expected, gradient);
     }
 
+    /// <summary>Every preset, and choices that none has.</summary>
+    private static readonly Dictionary<string, PairLossOptions> Losses = new()
+    {
+        ["InfoNCE"] = PairLossOptions.InfoNce(),
+        ["multiple negatives ranking"] = PairLossOptions.MultipleNegativesRanking(),
+        ["NormFace"] = PairLossOptions.NormFace(),
+        ["CosFace"] = PairLossOptions.CosFace(),
+        ["ArcFace"] = PairLossOptions.ArcFace(),
+        ["ArcFace, PyTorch Metric Learning"] = PairLossOptions.ArcFacePyTorchMetricLearning(16, 80),
+        ["Proxy-NCA"] = PairLossOptions.ProxyNca(),
+        ["Proxy-NCA, PyTorch Metric Learning"] = PairLossOptions.ProxyNcaPyTorchMetricLearning(),
+        ["Proxy Anchor"] = PairLossOptions.ProxyAnchor(),
+        ["SupCon"] = PairLossOptions.SupCon(),
+        ["SupCon, PyTorch Metric Learning"] = PairLossOptions.SupConPyTorchMetricLearning(),
+        ["SupCon with margins, scales and a factor"] = PairLossOptions.SupCon() with
+        {
+            PositiveScale = 6, PositiveMargin = 0.2, NegativeMargin = -0.1, Factor = 3,
+        },
+        ["N-pair, TensorFlow Addons"] = PairLossOptions.NPairTensorFlowAddons(),
+        ["MultiSimilarity"] = PairLossOptions.MultiSimilarity(),
+        ["NCA"] = PairLossOptions.Nca(),
+        ["soft nearest neighbours"] = PairLossOptions.SoftNearestNeighbor(0.5),
+        ["soft nearest neighbours, TensorFlow Similarity"] = PairLossOptions.SoftNearestNeighborTensorFlowSimilarity(),
+        ["decoupled contrastive"] = PairLossOptions.DecoupledContrastive(),
+        ["generalised lifted structure"] = PairLossOptions.GeneralizedLiftedCosine(),
+        ["half the squared hinge, a wide range"] = new()
+        {
+            PositiveScale = 3, NegativeScale = 90, NegativeMargin = 0.1, Link = LossLink.HalfSquaredHinge, Requires = RequiredPairs.Any,
+        },
+    };
+
+    public static TheoryData<string> Names => [.. Losses.Keys];
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_loss_and_its_gradients_are_those_of_plain_loops(string name)
+    {
+        const int Small = 14, More = 17, Width = 6;
+        PlainPairLoss plain = new(Losses[name], Width);
+        using PairLoss loss = new(Losses[name]);
+        float[] rows = Rows[..(Small * Width)], others = Others[..(More * Width)];
+        double[] rowsInDouble = [.. rows.Select(x => (double)x)], othersInDouble = [.. others.Select(x => (double)x)];
+        long[] labels = [.. Enumerable.Range(0, Small).Select(row => (long)(row % 5 * row))], otherLabels = Pairs[..More];
+        float[] gradient = new float[rows.Length], otherGradient = new float[others.Length];
+
+        LossResult result = loss.ForwardBackward(new EmbeddingBatch(rows, labels), gradient);
+        Close(plain.OfBatch(rowsInDouble, labels), result.Loss);
+        AllClose(PlainPairLoss.Gradient(rowsInDouble, moved => plain.OfBatch(moved, labels)), gradient);
+
+        result = loss.ForwardBackward(new EmbeddingBatch(rows, labels), new EmbeddingBatch(others, otherLabels), gradient, otherGradient);
+        Close(plain.OfReferences(rowsInDouble, labels, othersInDouble, otherLabels), result.Loss);
+        AllClose(PlainPairLoss.Gradient(rowsInDouble, moved => plain.OfReferences(moved, labels, othersInDouble, otherLabels)), gradient);
+        AllClose(PlainPairLoss.Gradient(othersInDouble, moved => plain.OfReferences(rowsInDouble, labels, moved, otherLabels)), otherGradient);
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_loss_is_the_same_bits_on_any_number_of_threads_and_any_width(string name)
+    {
+        LargeBatch batch = LargeBatch.Draw(3, 600, 40, classes: 50);
+        float[]? expected = null;
+        foreach (SimdWidth width in SameBits.Widths)
+        {
+            using PairLoss loss = new(Losses[name], new ExecutionOptions { SimdWidth = width, Threads = width == SimdWidth.Scalar ? 3 : 1 });
+            float[] gradient = new float[600 * 40];
+            loss.ForwardBackward(batch.Batch, gradient);
+            Assert.True((expected ??= gradient).AsSpan().SequenceEqual(gradient), $"{width} has other bits.");
+        }
+    }
+
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_loss_and_its_gradient_are_finite_whatever_the_batch_lacks(string name)
+    {
+        float[] rows = [.. Rows];
+        rows.AsSpan(0, Dimension).Clear();
+        rows.AsSpan(Dimension, Dimension).CopyTo(rows.AsSpan(2 * Dimension));
+        foreach (double scale in (double[])[1, 1000])
+        {
+            PairLossOptions options = Losses[name];
+            using PairLoss loss = new(options with { PositiveScale = options.PositiveScale * scale, NegativeScale = options.NegativeScale * scale });
+            foreach (long[] labels in (long[][])[Labels, Pairs, new long[Count]])
+            {
+                float[] losses = new float[Count], gradient = new float[rows.Length];
+                Assert.True(double.IsFinite(loss.ForwardBackward(new EmbeddingBatch(rows, labels), gradient, losses).Loss));
+                Assert.All(losses, one => Assert.True(float.IsFinite(one)));
+                Assert.All(gradient, one => Assert.True(float.IsFinite(one)));
+            }
+        }
+    }
+
+    [Fact]
+    public void A_straight_through_margin_has_the_loss_of_ArcFace_and_the_slope_of_the_scale()
+    {
+        float[] query = [0.6f, 0.8f], weights = [1, 0, 0, 1], gradient = new float[2], arc = new float[2];
+        using PairLoss straight = new(PairLossOptions.ArcFaceInsightFace(4)), full = new(PairLossOptions.ArcFace(4));
+
+        LossResult result = straight.ForwardBackward(new EmbeddingBatch(query, [0L]), new EmbeddingBatch(weights, [0L, 1L]), gradient, default);
+
+        Assert.Equal(full.ForwardBackward(new EmbeddingBatch(query, [0L]), new EmbeddingBatch(weights, [0L, 1L]), arc, default).Loss, result.Loss);
+        double share = 4 * (1 - Math.Exp(-result.Loss)), slope = Math.Sin(Math.Acos(0.6) + 0.5) / 0.8;
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], gradient);
+        AllClose([share * (-slope * 0.64 - 0.48), share * (slope * 0.48 + 0.36)], arc);
+    }
+
+    [Fact]
+    public void The_hardness_of_negatives_is_in_the_logit_and_not_in_its_gradient()
+    {
+        float[] query = [0.6f, 0.8f], references = [1, 0, 0, 1], gradient = new float[2];
+        using PairLoss loss = new(PairLossOptions.MultipleNegativesRanking(4) with { NegativeHardness = 3, NegativeMargin = 0.1 });
+
+        LossResult result = loss.ForwardBackward(new EmbeddingBatch(query, [0L]), new EmbeddingBatch(references, [0L, 1L]), gradient, default);
+
+        double z = (4 * (0.8 - 0.1)) + (3 * 0.8) - (4 * 0.6), share = 4 / (1 + Math.Exp(-z));
+        Close(Math.Log(1 + Math.Exp(z)), result.Loss);
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], gradient);
+    }
+
+    private static void Close(double expected, double actual) => Assert.Equal(expected, actual, 2e-5 * Math.Max(1, Math.Abs(expected)));
+
+    private static void AllClose(double[] expected, float[] actual)
+    {
+        double tolerance = 5e-5 * expected.Max(Math.Abs);
+        for (int i = 0; i < expected.Length; i++)
+        {
+            Assert.Equal(expected[i], actual[i], tolerance);
+        }
+    }
+
     public static TheoryData<PairLossOptions, string> Refused { get; } = new()
     {
         { new() { PositiveScale = 0 }, "PositiveScale is 0: expected a number above 0" },
         { new() { NegativeScale = double.NaN }, "NegativeScale is NaN: expected a number above 0" },
+        { new() { NegativeHardness = -1 }, "NegativeHardness is -1: expected 0 or more" },
+        { new() { PositiveLogit = PositiveLogit.Arc, Pooling = PairPooling.Mean }, "PositiveLogit is Arc and Pooling is Mean: expected Linear" },
         { new() { Factor = -1 }, "Factor is -1: expected a number above 0" },
         { new() { PositiveMargin = double.PositiveInfinity }, "PositiveMargin is Infinity: expected a finite number" },
         { new() { Pooling = (PairPooling)99 }, "Pooling is 99: expected one of LogSumExp" },

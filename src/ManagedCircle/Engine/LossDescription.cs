@@ -12,13 +12,14 @@ internal sealed record LossDescription(PairFormula Formula)
     /// <summary>The constants of a pair's loss and gradient.</summary>
     public PairTerms Terms { get; } = new(Formula);
 
-    /// <summary>d logit / ds over the slope that kernels compute, of positives and of negatives.</summary>
+    /// <summary>What multiplies the gradient of positives and of negatives: d logit / ds over the slope that kernels compute, and its part's factor.</summary>
     public required double PositiveScale { get; init; }
 
     /// <inheritdoc cref="PositiveScale"/>
     public required double NegativeScale { get; init; }
 
-    public required PairPooling Pooling { get; init; }
+    /// <summary>How the sums of a query become its loss.</summary>
+    public required LossFinish Finish { get; init; }
 
     /// <summary>A constant factor on every loss and gradient.</summary>
     public required double Factor { get; init; }
@@ -39,6 +40,9 @@ internal sealed record LossDescription(PairFormula Formula)
 
     public required bool CheckInputs { get; init; }
 
+    /// <summary>Whether the loss asks for the totals of positives.</summary>
+    public bool KeepsTotals => Finish.Pooling == PairPooling.Mean;
+
     /// <summary>Whether there is one loss for all queries.</summary>
     public bool OfBatch => Scope == LossScope.Batch;
 
@@ -47,7 +51,7 @@ internal sealed record LossDescription(PairFormula Formula)
     {
         PositiveScale = options.Gamma,
         NegativeScale = options.Gamma,
-        Pooling = options.Combination == LossCombination.Joint ? PairPooling.LogSumExp : PairPooling.Separate,
+        Finish = new LossFinish(options.Combination == LossCombination.Joint ? PairPooling.LogSumExp : PairPooling.Separate),
         Factor = options.OutputScale == OutputScale.InverseGamma ? (float)(1 / options.Gamma) : 1,
         Scope = options.Scope,
         SelfDiagonal = options.SelfDiagonal,
@@ -59,27 +63,38 @@ internal sealed record LossDescription(PairFormula Formula)
         CheckInputs = options.CheckInputs,
     };
 
-    /// <summary>A loss of pairs with linear logits.</summary>
-    public static LossDescription Of(PairLossOptions options) => new(FormulaOf(options))
+    /// <summary>A loss of <see cref="PairLoss"/>.</summary>
+    public static LossDescription Of(PairLossOptions options)
     {
-        PositiveScale = options.PositiveScale,
-        NegativeScale = options.NegativeScale,
-        Pooling = options.Pooling,
-        Factor = options.Factor,
-        Scope = LossScope.PerQuery,
-        SelfDiagonal = options.SelfDiagonal,
-        ReferenceDiagonal = options.ReferenceDiagonal,
-        Reduction = options.Reduction,
-        Denominator = options.Denominator,
-        IgnoreLabel = options.IgnoreLabel,
-        Normalize = options.Normalize,
-        CheckInputs = options.CheckInputs,
-    };
+        bool byScale = options.Pooling == PairPooling.SeparateByScale;
+        return new(FormulaOf(options))
+        {
+            PositiveScale = byScale ? 1 : options.PositiveScale,
+            NegativeScale = byScale ? 1 : options.NegativeScale,
+            Finish = new LossFinish(options.Pooling, options.Link, options.Requires)
+            {
+                PositiveFactor = byScale ? (float)(1 / options.PositiveScale) : 1,
+                NegativeFactor = byScale ? (float)(1 / options.NegativeScale) : 1,
+                PositiveScale = (float)options.PositiveScale,
+                PositiveMargin = (float)options.PositiveMargin,
+            },
+            Factor = options.Factor,
+            Scope = LossScope.PerQuery,
+            SelfDiagonal = options.SelfDiagonal,
+            ReferenceDiagonal = options.ReferenceDiagonal,
+            Reduction = options.Reduction,
+            Denominator = options.Denominator,
+            IgnoreLabel = options.IgnoreLabel,
+            Normalize = options.Normalize,
+            CheckInputs = options.CheckInputs,
+        };
+    }
 
     /// <summary>The numbers of a pair's formula in Circle loss.</summary>
     public static PairFormula FormulaOf(CircleLossOptions options) => new()
     {
-        Gamma = options.Gamma,
+        PositiveScale = options.Gamma,
+        NegativeScale = options.Gamma,
         Circle = options.Weighting == PairWeighting.Circle,
         Attached = options.WeightGradient == WeightGradient.Attached,
         PositiveOptimum = options.PositiveOptimum,
@@ -93,13 +108,16 @@ internal sealed record LossDescription(PairFormula Formula)
 
     private static PairFormula FormulaOf(PairLossOptions options) => new()
     {
-        Gamma = options.PositiveScale,
+        PositiveScale = options.PositiveScale,
+        NegativeScale = options.NegativeScale + options.NegativeHardness,
+        RaisesPositives = options.Pooling is PairPooling.Nearest or PairPooling.Mean,
+        PositiveLogit = options.PositiveLogit,
         Circle = false,
         Attached = false,
         PositiveOptimum = 0,
         PositiveMargin = options.PositiveMargin,
         NegativeOptimum = 0,
-        NegativeMargin = options.NegativeMargin,
+        NegativeMargin = options.NegativeMargin * options.NegativeScale / (options.NegativeScale + options.NegativeHardness),
         Lowest = Lowest(options.Clamp),
         Highest = Highest(options.Clamp),
         Reach = Reach(options.Normalize),

@@ -16,6 +16,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             QueryGradient = caller.QueryGradient != null,
             ReferenceGradient = caller.ReferenceGradient != null,
             Excludes = !call.Self && (!call.Terms.ExcludedReferences.IsEmpty || loss.ReferenceDiagonal == DiagonalPairs.Removed),
+            KeepsTotals = loss.KeepsTotals,
             CodesLabels = !(LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References)),
         };
         if (request != shape.Request)
@@ -24,6 +25,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
         }
 
         memory.Sums.Clear(Layout.Packed(shape.QueryCount) + Layout.Pack, terms.NegativeExponent);
+        if (memory.Totals.AreKept)
+        {
+            memory.Totals.Clear(Layout.Packed(shape.QueryCount) + Layout.Pack);
+        }
+
         memory.ClearTurns(shape);
         Order(call);
         Exclude(call);

@@ -18,7 +18,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
                 memory.SelfSimilarities[row] = RowPacking.SquaredNorm<TSimd>(memory.Queries, row);
             }
 
-            QueryFinish.AddSelfPairs<TSimd, TForm>(memory.SelfSimilarities, terms, memory.Sums, shape.QueryCount, ofBatch ? 2 : 1);
+            QueryFinish.AddSelfPairs<TSimd, TForm>(memory.SelfSimilarities, terms, memory.Sums, memory.Totals, shape.QueryCount, ofBatch ? 2 : 1);
         }
 
         if (caller.Losses != null)
@@ -31,6 +31,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             Loss = loss,
             Terms = terms,
             Sums = memory.Sums,
+            Totals = memory.Totals,
             Coefficients = memory.Coefficients,
             Count = shape.QueryCount,
             QueryCount = shape.QueryCount,

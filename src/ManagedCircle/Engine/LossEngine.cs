@@ -48,16 +48,20 @@ internal abstract class LossEngine : IDisposable
         where TSimd : unmanaged, ISimd<TSimd>
     {
         PairTerms terms = loss.Terms;
-        return (terms.Clamps, terms.Narrow, terms.Attached) switch
+        return (terms.Clamps, terms.Narrow, terms.Attached, terms.Linear) switch
         {
-            (false, false, false) => new LossEngine<TSimd, PairForm<No, No, No>>(loss, execution, width),
-            (false, false, true) => new LossEngine<TSimd, PairForm<No, No, Yes>>(loss, execution, width),
-            (false, true, false) => new LossEngine<TSimd, PairForm<No, Yes, No>>(loss, execution, width),
-            (false, true, true) => new LossEngine<TSimd, PairForm<No, Yes, Yes>>(loss, execution, width),
-            (true, false, false) => new LossEngine<TSimd, PairForm<Yes, No, No>>(loss, execution, width),
-            (true, false, true) => new LossEngine<TSimd, PairForm<Yes, No, Yes>>(loss, execution, width),
-            (true, true, false) => new LossEngine<TSimd, PairForm<Yes, Yes, No>>(loss, execution, width),
-            (true, true, true) => new LossEngine<TSimd, PairForm<Yes, Yes, Yes>>(loss, execution, width),
+            (false, false, false, false) => new LossEngine<TSimd, PairForm<No, No, DetachedWeight>>(loss, execution, width),
+            (false, false, true, _) => new LossEngine<TSimd, PairForm<No, No, AttachedWeight>>(loss, execution, width),
+            (false, false, _, true) => new LossEngine<TSimd, PairForm<No, No, NoWeight>>(loss, execution, width),
+            (false, true, false, false) => new LossEngine<TSimd, PairForm<No, Yes, DetachedWeight>>(loss, execution, width),
+            (false, true, true, _) => new LossEngine<TSimd, PairForm<No, Yes, AttachedWeight>>(loss, execution, width),
+            (false, true, _, true) => new LossEngine<TSimd, PairForm<No, Yes, NoWeight>>(loss, execution, width),
+            (true, false, false, false) => new LossEngine<TSimd, PairForm<Yes, No, DetachedWeight>>(loss, execution, width),
+            (true, false, true, _) => new LossEngine<TSimd, PairForm<Yes, No, AttachedWeight>>(loss, execution, width),
+            (true, false, _, true) => new LossEngine<TSimd, PairForm<Yes, No, NoWeight>>(loss, execution, width),
+            (true, true, false, false) => new LossEngine<TSimd, PairForm<Yes, Yes, DetachedWeight>>(loss, execution, width),
+            (true, true, true, _) => new LossEngine<TSimd, PairForm<Yes, Yes, AttachedWeight>>(loss, execution, width),
+            (true, true, _, true) => new LossEngine<TSimd, PairForm<Yes, Yes, NoWeight>>(loss, execution, width),
         };
     }
 
@@ -213,7 +217,6 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
     private void Forward(in LossScratch scratch)
     {
         TileSchedule schedule = shape.Schedule;
-        RunningSums sums = memory.Sums;
         for (long step = team.Next(ref progress.Forward); step < schedule.Steps; step = team.Next(ref progress.Forward))
         {
             if (!schedule.TryGet(step, out TileUnit unit))
@@ -224,6 +227,12 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             TilePairs pairs = PairsOf(unit, step, scratch.Tile);
             int firstRow = unit.RowBlock * shape.RowBlock;
+            if (memory.Totals.AreKept)
+            {
+                (pairs.RowTotals, pairs.ColumnTotals, pairs.LaneTotals) = (scratch.RowTotals, scratch.ColumnTotals, scratch.LaneTotals);
+                scratch.ColumnTotals.Clear(Layout.Tile);
+            }
+
             PackedRows references = ReferencesOf(pairs, scratch, panels: true, slices: false, out int firstReference);
             Similarities(pairs, firstRow, references, firstReference, pairs.Similarities);
             if (shape.Self)
@@ -238,10 +247,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             ref int rowTurn = ref memory.RowTurns[unit.RowBlock];
             team.AwaitTurn(ref rowTurn, unit.RowTurn);
-            RunningSums.Merge<TSimd>(scratch.Rows, sums.From(firstRow), pairs.Rows);
+            Merge(scratch.Rows, pairs.RowTotals, firstRow, pairs.Rows);
             if (pairs.Triangle)
             {
-                RunningSums.Merge<TSimd>(scratch.Columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                Merge(scratch.Columns, pairs.ColumnTotals, pairs.FirstColumn, pairs.Columns);
             }
 
             Team.PassTurn(ref rowTurn, unit.RowTurn);
@@ -249,11 +258,20 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             {
                 ref int columnTurn = ref memory.RowTurns[unit.ColumnBlock];
                 team.AwaitTurn(ref columnTurn, unit.ColumnTurn);
-                RunningSums.Merge<TSimd>(scratch.Columns, sums.From(pairs.FirstColumn), pairs.Columns);
+                Merge(scratch.Columns, pairs.ColumnTotals, pairs.FirstColumn, pairs.Columns);
                 Team.PassTurn(ref columnTurn, unit.ColumnTurn);
             }
 
             Interlocked.Increment(ref progress.ForwardDone.Value);
+        }
+    }
+
+    private void Merge(in RunningSums sums, PositiveTotals totals, int first, int count)
+    {
+        RunningSums.Merge<TSimd>(sums, memory.Sums.From(first), count);
+        if (totals.AreKept)
+        {
+            PositiveTotals.Merge<TSimd>(totals, memory.Totals.From(first), count);
         }
     }
 

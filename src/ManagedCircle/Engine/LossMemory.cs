@@ -14,6 +14,12 @@ internal unsafe struct LossMemory
     /// <summary>Sums of each query, until <see cref="Coefficients"/> take their place.</summary>
     public RunningSums Sums;
 
+    /// <summary>Totals of each query's positives, and what is added to the gradient of these; none where the loss does not ask for them.</summary>
+    public PositiveTotals Totals;
+
+    /// <inheritdoc cref="Totals"/>
+    public float* Shifts;
+
     /// <summary>The loss of each query, and what its gradient is multiplied by.</summary>
     public float* Losses, Factors;
 
@@ -48,7 +54,7 @@ internal unsafe struct LossMemory
     public float* Kept;
 
     /// <summary>The coefficients of each query, in the sums' place.</summary>
-    public readonly PairCoefficients Coefficients => PairCoefficients.InPlaceOf(Sums);
+    public readonly PairCoefficients Coefficients => PairCoefficients.InPlaceOf(Sums) with { Shifts = Shifts };
 
     /// <summary>Takes the memory of a call, but for what is kept.</summary>
     public void Lay(ref Arena arena, in LossShape shape)
@@ -66,6 +72,8 @@ internal unsafe struct LossMemory
         }
 
         Sums = RunningSums.Lay(ref arena, perQuery);
+        Totals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? perQuery : 0);
+        Shifts = arena.Take<float>(shape.Request.KeepsTotals ? perQuery : 0);
         Losses = arena.Take<float>(perQuery);
         Factors = arena.Take<float>(perQuery);
         SelfSimilarities = arena.Take<float>(shape.Self ? perQuery : 0);
@@ -122,6 +130,9 @@ internal unsafe struct LossScratch
     /// <summary>The sums of the tile's rows and columns.</summary>
     public RunningSums Rows, Columns;
 
+    /// <summary>The totals of their positives, and those of four rows side by side; none where the loss does not ask for them.</summary>
+    public PositiveTotals RowTotals, ColumnTotals, LaneTotals;
+
     /// <summary>The tile's references, where each tile packs its own.</summary>
     public PackedRows References;
 
@@ -149,6 +160,9 @@ internal unsafe struct LossScratch
             Tile = arena.Take<float>(Layout.Tile * Layout.TileStride),
             Rows = RunningSums.Lay(ref arena, Sums),
             Columns = RunningSums.Lay(ref arena, Sums),
+            RowTotals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? Sums : 0),
+            ColumnTotals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? Sums : 0),
+            LaneTotals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? 4 * Layout.SumLanes : 0),
         };
         if (shape.PacksByTile)
         {

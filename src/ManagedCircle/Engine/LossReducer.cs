@@ -11,6 +11,9 @@ internal unsafe struct LossReducer
 
     public PairTerms Terms;
 
+    /// <summary>Totals of each query's positives, where the loss asks for them.</summary>
+    public PositiveTotals Totals;
+
     /// <summary>Sums of each query, shape [Count], with a vector's room.</summary>
     public RunningSums Sums;
 
@@ -41,16 +44,16 @@ internal unsafe struct LossReducer
 
     private readonly float Scale => (float)Loss.Factor;
 
-    private readonly bool Joint => Loss.Pooling == PairPooling.LogSumExp;
-
     /// <summary>Reduces the losses of queries.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public readonly LossResult OfQueries<TSimd>()
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        QueryFinish.LossesAndCoefficients<TSimd>(Sums, Count, Joint, Losses, Coefficients);
+        bool apart = Loss.Denominator == PairMeanDenominator.WithPositive && Loss.Reduction == LossReduction.Mean;
+        QueryFinish.LossesAndCoefficients<TSimd>(Sums, Totals, Count, Loss.Finish, Losses, apart ? Factors : null, Coefficients);
         float scale = Scale;
-        int valid = 0, nonzero = 0;
+        int valid = 0, nonzero = 0, withPositive = 0;
+        double positiveParts = 0;
         double total = 0, totalWeight = 0, nonzeroWeight = 0;
         for (int i = 0; i < Count; i++)
         {
@@ -58,6 +61,8 @@ internal unsafe struct LossReducer
             float weight = Weights == null ? 1 : Weights[row];
             valid += Coefficients.Positives.Exponents[i] != RunningSums.EmptyExponent ? 1 : 0;
             nonzero += Losses[i] > 0 ? 1 : 0;
+            withPositive += Coefficients.Positives.Mantissas[i] != 0 ? 1 : 0;
+            positiveParts += apart ? (double)weight * Factors[i] : 0;
             total += (double)weight * Losses[i];
             totalWeight += weight;
             nonzeroWeight += Losses[i] > 0 ? weight : 0;
@@ -70,17 +75,28 @@ internal unsafe struct LossReducer
 
         double denominator = Loss.Reduction != LossReduction.Mean ? 1 : Loss.Denominator switch
         {
-            PairMeanDenominator.All => QueryCount,
+            PairMeanDenominator.All or PairMeanDenominator.WithPositive => QueryCount,
             PairMeanDenominator.Valid => valid,
             PairMeanDenominator.Nonzero => nonzero,
             PairMeanDenominator.Weights => totalWeight,
             _ => nonzeroWeight,
         };
         double share = denominator == 0 ? 0 : scale / denominator;
+
+        // With means of their own the positives' parts count more, as there are fewer queries that have one.
+        double ofPositives = apart && withPositive > 0 ? (double)QueryCount / withPositive : 1;
+        total += (ofPositives - 1) * positiveParts;
         if (NeedsGradient)
         {
-            float factor = (float)(Loss.PositiveScale * share * (UpstreamCount == 1 ? *Upstream : 1));
-            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, Weights == null && UpstreamCount <= 1 ? null : Factors);
+            double factor = share * (UpstreamCount == 1 ? *Upstream : 1);
+            float* factors = Weights == null && UpstreamCount <= 1 ? null : Factors;
+            float positiveFactor = (float)(Loss.PositiveScale * factor * ofPositives), negativeFactor = (float)(Loss.NegativeScale * factor);
+            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, positiveFactor, negativeFactor, factors);
+            for (int i = 0; Coefficients.Shifts != null && i < Count; i++)
+            {
+                bool isValid = Coefficients.Positives.Exponents[i] != RunningSums.EmptyExponent;
+                Coefficients.Shifts[i] = isValid ? -positiveFactor * Factors[i] / Totals.Counts[i] : 0;
+            }
         }
 
         double loss = Loss.Reduction == LossReduction.None ? double.NaN : total * share;
@@ -107,7 +123,7 @@ internal unsafe struct LossReducer
             *whole.Negatives.Exponents -= 1;
         }
 
-        QueryFinish.LossesAndCoefficients<TSimd>(whole, 1, Joint, loss, ofWhole);
+        QueryFinish.LossesAndCoefficients<TSimd>(whole, default, 1, Loss.Finish, loss, null, ofWhole);
         bool valid = *ofWhole.Positives.Exponents != RunningSums.EmptyExponent, nonzero = *loss > 0;
         *loss *= Scale;
         if (Destination != null)
@@ -120,7 +136,7 @@ internal unsafe struct LossReducer
             float factor = (float)(Loss.PositiveScale * Scale * (UpstreamCount == 0 ? 1 : *Upstream)) * (bothEnds ? 0.5f : 1);
             Coefficients.Positives.Fill(Count, *ofWhole.Positives.Mantissas, *ofWhole.Positives.Exponents);
             Coefficients.Negatives.Fill(Count, *ofWhole.Negatives.Mantissas, *ofWhole.Negatives.Exponents);
-            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, null);
+            PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, factor, factor, null);
         }
 
         return new LossResult(*loss, QueryCount, ReferenceCount, valid ? 1 : 0, nonzero ? 1 : 0);

@@ -25,6 +25,9 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     /// <summary>Whether queries may have a reference that they are not compared with.</summary>
     public bool Excludes { get; init; }
 
+    /// <summary>Whether the loss asks for the totals of positives.</summary>
+    public bool KeepsTotals { get; init; }
+
     /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
     public bool CodesLabels { get; init; }
 
@@ -32,6 +35,7 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     public bool Equals(LossRequest other) =>
         (Self, QueryCount, ReferenceCount, Dimension) == (other.Self, other.QueryCount, other.ReferenceCount, other.Dimension)
         && (GivenQueries, GivenReferences, Excludes, CodesLabels) == (other.GivenQueries, other.GivenReferences, other.Excludes, other.CodesLabels)
+        && KeepsTotals == other.KeepsTotals
         && (QueryGradient, ReferenceGradient) == (other.QueryGradient, other.ReferenceGradient);
 
     public override int GetHashCode() => HashCode.Combine(QueryCount, ReferenceCount, Dimension, GivenQueries, GivenReferences);

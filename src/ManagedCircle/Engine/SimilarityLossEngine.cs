@@ -147,7 +147,16 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
         for (long query = Next(); query < shape.QueryCount; query = Next())
         {
             Load((int)query, row, kinds);
-            PairRow.Accumulate<TSimd>(row, kinds, shape.Padded, terms, memory.Sums.From((nint)query));
+            RunningSums sums = memory.Sums.From((nint)query);
+            if (terms.Linear)
+            {
+                PairRow.Accumulate<TSimd, NoWeight>(row, kinds, shape.Padded, terms, sums);
+            }
+            else
+            {
+                PairRow.Accumulate<TSimd, DetachedWeight>(row, kinds, shape.Padded, terms, sums);
+            }
+
             if (memory.Descriptions != null)
             {
                 memory.Descriptions[query] = PairDescription.Of(new ReadOnlySpan<float>(row, shape.Columns), kinds);
@@ -181,13 +190,17 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             }
 
             Load((int)query, row, kinds);
-            if (terms.Attached)
+            if (terms.Linear)
             {
-                PairRow.Gradient<TSimd, Yes>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
+                PairRow.Gradient<TSimd, NoWeight>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
+            }
+            else if (terms.Attached)
+            {
+                PairRow.Gradient<TSimd, AttachedWeight>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
             }
             else
             {
-                PairRow.Gradient<TSimd, No>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
+                PairRow.Gradient<TSimd, DetachedWeight>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
             }
 
             new ReadOnlySpan<float>(row, shape.Columns).CopyTo(destination);

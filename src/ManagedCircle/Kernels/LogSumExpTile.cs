@@ -47,6 +47,11 @@ internal static unsafe class LogSumExpTile
         for (int row = 0; row < pairs.Rows; row += RowsAtOnce)
         {
             bool anyMixed = false;
+            if (TForm.Linear && pairs.LaneTotals.AreKept)
+            {
+                pairs.LaneTotals.Clear(Size);
+            }
+
             for (int group = 0; group < Layout.SumLanes; group += TSimd.Lanes)
             {
                 RunningSums ofGroup = lanes.From(group);
@@ -76,6 +81,11 @@ internal static unsafe class LogSumExpTile
             for (int i = 0; i < RowsAtOnce && row + i < pairs.Rows; i++)
             {
                 RunningSums from = lanes.From(i * Layout.SumLanes), to = rows.From(row + i);
+                if (TForm.Linear && pairs.LaneTotals.AreKept)
+                {
+                    PositiveTotals.AddLanes(pairs.LaneTotals.From(i * Layout.SumLanes), pairs.RowTotals.From(row + i));
+                }
+
                 if (TForm.Narrow)
                 {
                     *to.Negatives.Mantissas = RunningSums.SumOfLanes(from.Negatives.Mantissas);
@@ -110,7 +120,7 @@ internal static unsafe class LogSumExpTile
         where TForm : struct, IPairForm
         where TNarrow : struct, IFlag
     {
-        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd scale = TSimd.Broadcast(terms.Negative.Scale), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
         Four<TSimd> sum = Four<TSimd>.Load(lanes.Negatives.Mantissas, Layout.SumLanes);
@@ -133,8 +143,12 @@ internal static unsafe class LogSumExpTile
                 y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
             }
 
-            Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
-            Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, scale, margin);
+            Four<TSimd> logit = Four<TSimd>.MultiplyAdd(y, scale, margin);
+            if (!TForm.Linear)
+            {
+                logit = Four<TSimd>.Max(default(TSimd), y + optimum) * logit;
+            }
+
             if (typeof(TNarrow) == typeof(Yes))
             {
                 Four<TSimd> rounded = logit + rounding;
@@ -197,6 +211,13 @@ internal static unsafe class LogSumExpTile
             RunningSums.AddInMemory<TSimd, TEnds>(
                 mixed.Term & mixed.Positive, Four<TSimd>.Select(mixed.Positive, mixed.Exponent, empty),
                 lanes.Positives, Layout.SumLanes, columns.Positives.From(column));
+            if (TForm.Linear && pairs.LaneTotals.AreKept)
+            {
+                Four<TSimd> similarity = Four<TSimd>.Load(pairs.Similarities + (row * Layout.TileStride) + column, Layout.TileStride);
+                PositiveTotals.Add<TSimd, TEnds>(
+                    LinearPairs.Clamped<TSimd, TForm>(pairTerms, similarity), mixed.Positive, pairs.LaneTotals.From(column % Layout.SumLanes),
+                    pairs.ColumnTotals.From(column));
+            }
         }
     }
 }

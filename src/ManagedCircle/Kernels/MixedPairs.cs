@@ -22,7 +22,7 @@ internal unsafe struct MixedPairs<TSimd>
         PairTerms<TSimd, TForm> terms = new(pairTerms);
         Four<TSimd> match = Four<TSimd>.EqualBits(Four<TSimd>.Broadcast((float*)pairs.RowLabels + row), TSimd.Load((float*)pairs.ColumnLabels + column));
         Four<TSimd> similarity = Four<TSimd>.Load(pairs.Similarities + (row * Layout.TileStride) + column, Layout.TileStride);
-        result.Term = terms.MixedTermAndSlope(similarity, match, out result.Exponent, out result.Slope);
+        result.Term = terms.MixedTermAndSlope(pairTerms, similarity, match, out result.Exponent, out result.Slope);
         Four<TSimd> takePart = pairs.TakePart<TSimd>(row, column);
         result.Positive = takePart & match;
         result.Negative = Four<TSimd>.AndNot(takePart, match);

@@ -13,29 +13,37 @@ internal unsafe struct PairCoefficients
 
     public Scaled Positives, Negatives;
 
+    /// <summary>What is added to the gradient of each of a query's positives; null for nothing.</summary>
+    public float* Shifts;
+
     /// <summary>Coefficients that take the place of sums.</summary>
     public static PairCoefficients InPlaceOf(in RunningSums sums) => new() { Positives = sums.Positives, Negatives = sums.Negatives };
 
     /// <summary>The coefficients from <paramref name="first"/> on.</summary>
-    public readonly PairCoefficients From(nint first) => new() { Positives = Positives.From(first), Negatives = Negatives.From(first) };
+    public readonly PairCoefficients From(nint first) => new()
+    {
+        Positives = Positives.From(first),
+        Negatives = Negatives.From(first),
+        Shifts = Shifts == null ? null : Shifts + first,
+    };
 
-    /// <summary>Multiplies the coefficients by a number, by one more for each query, and by 2^24.</summary>
+    /// <summary>Multiplies the coefficients by a number for each kind, by one more for each query, and by 2^24.</summary>
     /// <remarks>In the narrow form those of negatives become m 2^e with one e for all, and 2^24 is in e alone.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Scale<TSimd>(in PairCoefficients coefficients, int count, in PairTerms terms, float factor, float* factors)
+    public static void Scale<TSimd>(in PairCoefficients coefficients, int count, in PairTerms terms, float positiveFactor, float negativeFactor, float* factors)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         (Scaled positives, Scaled negatives) = (coefficients.Positives, coefficients.Negatives);
         for (int i = 0; i < count; i += TSimd.Lanes)
         {
-            TSimd scale = TSimd.Broadcast(factor);
+            TSimd positiveScale = TSimd.Broadcast(positiveFactor), scale = TSimd.Broadcast(negativeFactor), raised = TSimd.Broadcast(Raised);
             if (factors != null)
             {
+                positiveScale *= TSimd.Load(factors + i);
                 scale *= TSimd.Load(factors + i);
             }
 
-            TSimd raised = scale * TSimd.Broadcast(Raised);
-            TSimd.Store(TSimd.Load(positives.Mantissas + i) * raised, positives.Mantissas + i);
+            TSimd.Store(TSimd.Load(positives.Mantissas + i) * (positiveScale * raised), positives.Mantissas + i);
             TSimd negative = TSimd.Load(negatives.Mantissas + i);
             if (terms.Narrow)
             {
@@ -45,11 +53,21 @@ internal unsafe struct PairCoefficients
             }
             else
             {
-                negative *= raised;
+                negative *= scale * raised;
             }
 
             TSimd.Store(negative, negatives.Mantissas + i);
         }
+    }
+
+    /// <summary>Adds the shifts of rows, and where pairs count for both ends of columns, to the gradient of positives.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
+    public static Four<TSimd> Shifted<TSimd, TEnds>(in Four<TSimd> gradient, in Four<TSimd> positive, float* rows, float* columns)
+        where TSimd : unmanaged, ISimd<TSimd>
+        where TEnds : struct, IPairEnds
+    {
+        Four<TSimd> shift = Four<TSimd>.Broadcast(rows);
+        return gradient + ((TEnds.Both ? shift + TSimd.Load(columns) : shift) & positive);
     }
 
     /// <summary>Takes the 2^24 out of a gradient, and makes it 0 where it would be subnormal.</summary>

@@ -59,7 +59,7 @@ internal static unsafe class PairGradientTile
         where TForm : struct, IPairForm
         where TNarrow : struct, IFlag
     {
-        TSimd scale = TSimd.Broadcast(terms.Scale), weightSlope = TSimd.Broadcast(terms.WeightSlope), optimum = TSimd.Broadcast(terms.Negative.Weight);
+        TSimd scale = TSimd.Broadcast(terms.Negative.Scale), optimum = TSimd.Broadcast(terms.Negative.Weight);
         TSimd margin = TSimd.Broadcast(terms.Negative.ScaledMargin), rounding = TSimd.Broadcast(terms.Rounding);
         Four<TSimd> rowLabels = Four<TSimd>.Broadcast((float*)pairs.RowLabels + row);
         Four<TSimd> coefficient = Four<TSimd>.Broadcast(rows.Negatives.Mantissas + row), exponent = Four<TSimd>.Broadcast(rows.Negatives.Exponents + row);
@@ -89,43 +89,57 @@ internal static unsafe class PairGradientTile
                 y = Four<TSimd>.Max(TSimd.Broadcast(terms.Lowest), Four<TSimd>.Min(TSimd.Broadcast(terms.Highest), y));
             }
 
-            Four<TSimd> slope = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, weightSlope, optimum));
-            Four<TSimd> logit = slope * Four<TSimd>.MultiplyAdd(y, scale, margin);
+            Four<TSimd> logit = Four<TSimd>.MultiplyAdd(y, scale, margin), slope = default;
+            if (!TForm.Linear)
+            {
+                slope = Four<TSimd>.Max(default(TSimd), y + optimum);
+                logit = slope * logit;
+            }
+
             if (TForm.Attached)
             {
                 slope = Four<TSimd>.MultiplyAdd(slope, TSimd.Broadcast(2f), TSimd.Broadcast(terms.Negative.Slope)) & Four<TSimd>.LessThan(default, slope);
             }
 
-            if (TForm.Clamps)
-            {
-                slope &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
-            }
-
-            Four<TSimd> both = coefficient;
+            Four<TSimd> both = coefficient, term;
             if (typeof(TNarrow) == typeof(Yes))
             {
                 Four<TSimd> rounded = logit + rounding;
-                slope *= Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
+                term = Four<TSimd>.AddShifted(Exponential.PowerOfFraction(logit - (rounded - rounding)), rounded);
                 if (TEnds.Both)
                 {
                     both += TSimd.Load(columnMantissas + column);
                 }
-
-                (slope * both).Store(destination + column, Layout.TileStride);
             }
             else
             {
                 Four<TSimd> n = Four<TSimd>.Round(logit);
-                slope *= Exponential.PowerOfFraction(logit - n);
+                term = Exponential.PowerOfFraction(logit - n);
                 both *= Four<TSimd>.PowerOfTwo(n + exponent);
                 if (TEnds.Both)
                 {
                     Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + TSimd.Load(columnExponents + column));
                     both = Four<TSimd>.MultiplyAdd(power, TSimd.Load(columnMantissas + column), both);
                 }
-
-                PairCoefficients.Lowered(slope * both).Store(destination + column, Layout.TileStride);
             }
+
+            if (!TForm.Linear)
+            {
+                term *= slope;
+            }
+
+            if (TForm.Clamps)
+            {
+                term &= Four<TSimd>.Equal(Four<TSimd>.Load(similarities + column, Layout.TileStride), y);
+            }
+
+            term *= both;
+            if (typeof(TNarrow) == typeof(No))
+            {
+                term = PairCoefficients.Lowered(term);
+            }
+
+            term.Store(destination + column, Layout.TileStride);
         }
 
         return column;
@@ -153,7 +167,13 @@ internal static unsafe class PairGradientTile
             value = Four<TSimd>.MultiplyAdd(coefficient, Four<TSimd>.PowerOfTwo(mixed.Exponent + exponent), value);
         }
 
-        value = PairCoefficients.Lowered(value * (mixed.Term * mixed.Slope)) & (positive | mixed.Negative);
+        value = PairCoefficients.Lowered(value * (mixed.Term * mixed.Slope));
+        if (TForm.Linear && rows.Shifts != null)
+        {
+            value = PairCoefficients.Shifted<TSimd, TEnds>(value, positive, rows.Shifts + row, columns.Shifts + column);
+        }
+
+        value &= positive | mixed.Negative;
         value.Store(destination + (row * Layout.TileStride) + column, Layout.TileStride);
     }
 }

@@ -24,13 +24,14 @@ internal static unsafe class PairRow
     /// <param name="sums">Receives one sum each.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     [SkipLocalsInit]
-    public static void Accumulate<TSimd>(float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums sums)
+    public static void Accumulate<TSimd, TWeight>(float* similarities, int* kinds, int columns, in PairTerms pairTerms, in RunningSums sums)
         where TSimd : unmanaged, ISimd<TSimd>
+        where TWeight : struct, IPairWeight
     {
         float* memory = stackalloc float[4 * Width];
         RunningSums lanes = RunningSums.At(memory, Width);
         lanes.Clear(Width, RunningSums.EmptyExponent);
-        PairTerms<TSimd, PairForm<Yes, No, No>> terms = new(pairTerms);
+        PairTerms<TSimd, PairForm<Yes, No, TWeight>> terms = new(pairTerms);
         TSimd empty = TSimd.Broadcast(RunningSums.EmptyExponent);
         for (int start = 0; start < columns; start += Width)
         {
@@ -39,7 +40,7 @@ internal static unsafe class PairRow
                 Four<TSimd> kind = Four<TSimd>.Load((float*)kinds + start + lane, Layout.SumLanes);
                 Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
                 Four<TSimd> similarity = Four<TSimd>.Load(similarities + start + lane, Layout.SumLanes);
-                Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out _);
+                Four<TSimd> term = terms.MixedTermAndSlope(pairTerms, similarity, positive, out Four<TSimd> exponent, out _);
                 RunningSums.AddInMemory<TSimd, RowEnd>(
                     term & negative, Four<TSimd>.Select(negative, exponent, empty), lanes.Negatives.From(lane), Layout.SumLanes, default);
                 if (positive.Any)
@@ -76,12 +77,12 @@ internal static unsafe class PairRow
     /// <param name="coefficients">The query's coefficients, as <see cref="PairCoefficients.Scale"/> leaves them.</param>
     /// <param name="destination">Receives dL/ds, shape [columns]; may be the similarities.</param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void Gradient<TSimd, TAttached>(
+    public static void Gradient<TSimd, TWeight>(
         float* similarities, int* kinds, int columns, in PairTerms pairTerms, in PairCoefficients coefficients, float* destination)
         where TSimd : unmanaged, ISimd<TSimd>
-        where TAttached : struct, IFlag
+        where TWeight : struct, IPairWeight
     {
-        PairTerms<TSimd, PairForm<Yes, No, TAttached>> terms = new(pairTerms);
+        PairTerms<TSimd, PairForm<Yes, No, TWeight>> terms = new(pairTerms);
         TSimd ofPositives = TSimd.Broadcast(*coefficients.Positives.Mantissas), ofNegatives = TSimd.Broadcast(*coefficients.Negatives.Mantissas);
         TSimd positiveExponent = TSimd.Broadcast(*coefficients.Positives.Exponents), negativeExponent = TSimd.Broadcast(*coefficients.Negatives.Exponents);
         for (int start = 0; start < columns; start += 4 * TSimd.Lanes)
@@ -89,7 +90,7 @@ internal static unsafe class PairRow
             Four<TSimd> kind = Four<TSimd>.Load((float*)kinds + start, TSimd.Lanes);
             Four<TSimd> positive = Are(kind, PairKind.Positive), negative = Are(kind, PairKind.Negative);
             Four<TSimd> similarity = Four<TSimd>.Load(similarities + start, TSimd.Lanes);
-            Four<TSimd> term = terms.MixedTermAndSlope(similarity, positive, out Four<TSimd> exponent, out Four<TSimd> slope);
+            Four<TSimd> term = terms.MixedTermAndSlope(pairTerms, similarity, positive, out Four<TSimd> exponent, out Four<TSimd> slope);
             Four<TSimd> power = Four<TSimd>.PowerOfTwo(exponent + Four<TSimd>.Select(positive, positiveExponent, negativeExponent));
             Four<TSimd> value = Four<TSimd>.Select(positive, ofPositives, ofNegatives) * power * (term * slope);
             (PairCoefficients.Lowered(value) & (positive | negative)).Store(destination + start, TSimd.Lanes);

@@ -12,9 +12,9 @@ internal readonly struct PairSide
 
     // Seen from its optimum, a negative pair is a positive one with every similarity negated. Both sides share one formula in
     // y = -s, a = Op, b = Dp   or   y = s, a = -On, b = -Dn:   weight = max(0, y + a),   logit = gamma * weight * (y + b).
-    private PairSide(in PairFormula formula, int sign, double optimum, double margin)
+    private PairSide(in PairFormula formula, int sign, double scale, double optimum, double margin)
     {
-        gamma = formula.Gamma;
+        gamma = scale;
         constant = !formula.Circle;
         attached = formula.Circle && formula.Attached;
         (lowest, highest) = ((float)formula.Lowest, (float)formula.Highest);
@@ -22,10 +22,10 @@ internal readonly struct PairSide
     }
 
     /// <summary>The positive pairs.</summary>
-    public static PairSide Positive(in PairFormula formula) => new(formula, -1, formula.PositiveOptimum, formula.PositiveMargin);
+    public static PairSide Positive(in PairFormula formula) => new(formula, -1, formula.PositiveScale, formula.PositiveOptimum, formula.PositiveMargin);
 
     /// <summary>The negative pairs.</summary>
-    public static PairSide Negative(in PairFormula formula) => new(formula, 1, -formula.NegativeOptimum, -formula.NegativeMargin);
+    public static PairSide Negative(in PairFormula formula) => new(formula, 1, formula.NegativeScale, -formula.NegativeOptimum, -formula.NegativeMargin);
 
     public double Weight(double similarity) => constant ? 1 : Math.Max(0, Turned(similarity) + optimum);
 

@@ -10,14 +10,19 @@ namespace ManagedCircle.Kernels;
 //   weight = max(0, y + A),   logit = gamma * weight * (y + B),   (A, B) = (Op, Dp) or (-On, -Dn)
 // and the slope d logit / dy is gamma times
 //   detached: weight        attached: 2 y + A + B = 2 weight + B - A where weight > 0, else 0
-// A constant weight is max(0, 0 y + 1), and detached.
+// A constant weight is 1: then logit = scale (y + B), with a scale for each kind, and the slope over it is 1. There a positive's y may be +s, too:
+// a loss whose sums are of e^-logit of its positives has those of (A, B) = (-, -Dp). Where angles take the similarity's place, see ArcMargin.
 //
 // Logits are kept in base 2 and each exponential as p 2^n with a whole n and p in [0.7, 1.5): a sum of such terms rescales exactly.
 
 /// <summary>The numbers of the formula.</summary>
 internal readonly record struct PairFormula
 {
-    public required double Gamma { get; init; }
+    /// <summary>gamma, or the scale of each kind where weights are 1.</summary>
+    public required double PositiveScale { get; init; }
+
+    /// <inheritdoc cref="PositiveScale"/>
+    public required double NegativeScale { get; init; }
 
     /// <summary>Whether weights follow the similarity; or are 1.</summary>
     public required bool Circle { get; init; }
@@ -32,6 +37,12 @@ internal readonly record struct PairFormula
     public required double NegativeOptimum { get; init; }
 
     public required double NegativeMargin { get; init; }
+
+    /// <summary>Whether the positives' sums are of e^-logit.</summary>
+    public bool RaisesPositives { get; init; }
+
+    /// <summary>What takes the similarity's place in a positive's logit.</summary>
+    public PositiveLogit PositiveLogit { get; init; }
 
     /// <summary>The clamp's lower end; -infinity for none.</summary>
     public required double Lowest { get; init; }
@@ -51,35 +62,43 @@ internal readonly struct PairTerms
 
     public PairTerms(in PairFormula formula)
     {
-        double scale = formula.Gamma * Math.Log2(Math.E);
-        Scale = (float)scale;
-        WeightSlope = formula.Circle ? 1 : 0;
+        double scale = formula.NegativeScale * Math.Log2(Math.E), positiveScale = formula.PositiveScale * Math.Log2(Math.E);
+        Linear = !formula.Circle;
         Attached = formula.Circle && formula.Attached;
-        Positive = new Side(formula.PositiveOptimum, formula.PositiveMargin, scale, formula.Circle);
-        Negative = new Side(-formula.NegativeOptimum, -formula.NegativeMargin, scale, formula.Circle);
+        PositiveSign = formula.RaisesPositives ? 0f : -0f;
+        bool angles = formula.PositiveLogit != PositiveLogit.Linear;
+        Arc = angles ? new ArcMargin(formula.PositiveLogit, formula.PositiveMargin) : default;
+        double positiveMargin = angles ? 0 : formula.RaisesPositives ? -formula.PositiveMargin : formula.PositiveMargin;
+        Positive = new Side(formula.PositiveOptimum, positiveMargin, positiveScale);
+        Negative = new Side(-formula.NegativeOptimum, -formula.NegativeMargin, scale);
         Clamps = double.IsInfinity(formula.Reach) || formula.Lowest > -formula.Reach || formula.Highest < formula.Reach;
         Lowest = (float)Math.Max(formula.Lowest, -Beyond);
         Highest = (float)Math.Min(formula.Highest, Beyond);
-        (Narrow, NegativeExponent) = NegativeRange(formula, scale);
+        (Narrow, NegativeExponent) = NegativeRange(formula, scale, positiveScale);
     }
 
     // Where the negatives' logits provably lie within 150 powers of two, sums of their exponentials need no running exponent: one constant in the
     // middle of the range keeps every sum a normal number. The coefficient that multiplies a term is sigmoid(z) / (sum of negatives), which is at
     // least about the smaller of 1 / (sum of negatives) and, as sigmoid(z) nears (sum of positives) (sum of negatives), the sum of positives: that too
-    // must stay a normal number.
-    private static (bool Narrow, float Exponent) NegativeRange(in PairFormula formula, double scale)
+    // must stay a normal number. Where the positives' sums are of e^-logit, it is at least about one over the larger of both sums.
+    private static (bool Narrow, float Exponent) NegativeRange(in PairFormula formula, double scale, double positiveScale)
     {
+        bool raises = formula.RaisesPositives, angles = formula.PositiveLogit != PositiveLogit.Linear;
         (double lowest, double highest) = (Math.Max(formula.Lowest, -formula.Reach), Math.Min(formula.Highest, formula.Reach));
         bool circle = formula.Circle;
-        (double least, double most) = Range(lowest, highest, formula.NegativeOptimum, formula.NegativeMargin);
-        (double leastPositive, _) = Range(-highest, -lowest, -formula.PositiveOptimum, -formula.PositiveMargin);
+        (double least, double most) = Range(lowest, highest, formula.NegativeOptimum, formula.NegativeMargin, scale);
+        double positiveMargin = angles ? 0 : formula.PositiveMargin;
+        (double leastPositive, double mostPositive) = raises
+            ? Range(lowest, highest, 0, positiveMargin, positiveScale)
+            : Range(-highest, -lowest, -formula.PositiveOptimum, -positiveMargin, positiveScale);
+        double leastCoefficient = raises ? -Math.Max(mostPositive, 0) : leastPositive;
 
         // Even, so that rounding to even means the same before and after it is taken off.
         double middle = 2 * Math.Round((least + most) / 4);
-        return most - least <= 150 && leastPositive + middle >= -90 ? (true, (float)middle) : (false, RunningSums.EmptyExponent);
+        return most - least <= 150 && leastCoefficient + middle >= -90 ? (true, (float)middle) : (false, RunningSums.EmptyExponent);
 
         // The range of weight (y - margin) scale: monotone in y but for the parabola's vertex and the place where the weight becomes 0.
-        (double Least, double Most) Range(double from, double to, double optimum, double margin)
+        (double Least, double Most) Range(double from, double to, double optimum, double margin, double scale)
         {
             double vertex = circle ? (optimum + margin) / 2 : from, least = double.PositiveInfinity, most = double.NegativeInfinity;
             foreach (double y in (ReadOnlySpan<double>)[from, to, Math.Clamp(vertex, from, to), Math.Clamp(optimum, from, to)])
@@ -95,14 +114,18 @@ internal readonly struct PairTerms
     /// <summary>The constants that differ between positives and negatives.</summary>
     internal readonly struct Side
     {
-        public Side(double optimum, double margin, double scale, bool circle)
+        public Side(double optimum, double margin, double scale)
         {
-            Weight = circle ? (float)optimum : 1;
+            Scale = (float)scale;
+            Weight = (float)optimum;
             ScaledMargin = (float)(scale * margin);
             Slope = (float)(margin - optimum);
         }
 
-        /// <summary>A, or 1 where the weight is constant.</summary>
+        /// <summary>The scale times log2(e); one for both sides where weights follow the similarity.</summary>
+        public readonly float Scale;
+
+        /// <summary>A.</summary>
         public readonly float Weight;
 
         /// <summary>B times the scale.</summary>
@@ -124,11 +147,14 @@ internal readonly struct PairTerms
     /// </summary>
     public float Rounding => 12582912f - NegativeExponent;
 
-    /// <summary>gamma log2(e).</summary>
-    public readonly float Scale;
+    /// <summary>Whether weights are 1.</summary>
+    public readonly bool Linear;
 
-    /// <summary>1, or 0 where the weight is constant.</summary>
-    public readonly float WeightSlope;
+    /// <summary>The sign that a positive's similarity is taken with: -0 for less, 0 for more.</summary>
+    public readonly float PositiveSign;
+
+    /// <summary>What takes the similarity's place in a positive's logit.</summary>
+    public readonly ArcMargin Arc;
 
     /// <summary>Whether the weight carries gradient.</summary>
     public readonly bool Attached;
@@ -158,21 +184,60 @@ internal interface IPairForm
     /// <summary>Whether sums of negatives keep one constant exponent.</summary>
     static abstract bool Narrow { get; }
 
-    /// <summary>Whether the weight carries gradient.</summary>
+    /// <summary>Whether weights carry gradient.</summary>
     static abstract bool Attached { get; }
+
+    /// <summary>Whether weights are 1.</summary>
+    static abstract bool Linear { get; }
+}
+
+/// <summary>How pairs are weighted.</summary>
+internal interface IPairWeight
+{
+    /// <inheritdoc cref="IPairForm.Attached"/>
+    static abstract bool Attached { get; }
+
+    /// <inheritdoc cref="IPairForm.Linear"/>
+    static abstract bool Linear { get; }
+}
+
+/// <summary>By their similarity, which is a constant of the gradient.</summary>
+internal readonly struct DetachedWeight : IPairWeight
+{
+    public static bool Attached => false;
+
+    public static bool Linear => false;
+}
+
+/// <summary>By their similarity.</summary>
+internal readonly struct AttachedWeight : IPairWeight
+{
+    public static bool Attached => true;
+
+    public static bool Linear => false;
+}
+
+/// <summary>All alike.</summary>
+internal readonly struct NoWeight : IPairWeight
+{
+    public static bool Attached => false;
+
+    public static bool Linear => true;
 }
 
 /// <summary>A form put together from its parts.</summary>
-internal readonly struct PairForm<TClamps, TNarrow, TAttached> : IPairForm
+internal readonly struct PairForm<TClamps, TNarrow, TWeight> : IPairForm
     where TClamps : struct, IFlag
     where TNarrow : struct, IFlag
-    where TAttached : struct, IFlag
+    where TWeight : struct, IPairWeight
 {
     public static bool Clamps => TClamps.Value;
 
     public static bool Narrow => TNarrow.Value;
 
-    public static bool Attached => TAttached.Value;
+    public static bool Attached => TWeight.Attached;
+
+    public static bool Linear => TWeight.Linear;
 }
 
 /// <summary>Yes or no, as a type.</summary>
@@ -202,14 +267,13 @@ internal readonly struct PairTerms<TSimd, TForm>
     where TSimd : unmanaged, ISimd<TSimd>
     where TForm : struct, IPairForm
 {
-    public readonly TSimd Scale, WeightSlope, Lowest, Highest;
+    public readonly TSimd Scale, Lowest, Highest;
     public readonly TSimd PositiveWeight, PositiveMargin, PositiveSlope, NegativeWeight, NegativeMargin, NegativeSlope;
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public PairTerms(in PairTerms terms)
     {
-        Scale = TSimd.Broadcast(terms.Scale);
-        WeightSlope = TSimd.Broadcast(terms.WeightSlope);
+        Scale = TSimd.Broadcast(terms.Negative.Scale);
         Lowest = TSimd.Broadcast(terms.Lowest);
         Highest = TSimd.Broadcast(terms.Highest);
         PositiveWeight = TSimd.Broadcast(terms.Positive.Weight);
@@ -220,10 +284,21 @@ internal readonly struct PairTerms<TSimd, TForm>
         NegativeSlope = TSimd.Broadcast(terms.Negative.Slope);
     }
 
-    /// <summary>e^logit of positives where the mask is set and of negatives elsewhere, as p 2^exponent, and d logit / ds over gamma.</summary>
+    /// <summary>e^logit of positives where the mask is set and of negatives elsewhere, as p 2^exponent, and d logit / ds over the scale.</summary>
+    /// <param name="pairTerms">What these are the vectors of.</param>
+    /// <param name="similarity">The similarities.</param>
+    /// <param name="positive">Where they are of positives.</param>
+    /// <param name="exponent">Receives the exponents.</param>
+    /// <param name="slope">Receives the slopes.</param>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    public Four<TSimd> MixedTermAndSlope(Four<TSimd> similarity, Four<TSimd> positive, out Four<TSimd> exponent, out Four<TSimd> slope)
+    public Four<TSimd> MixedTermAndSlope(
+        in PairTerms pairTerms, Four<TSimd> similarity, Four<TSimd> positive, out Four<TSimd> exponent, out Four<TSimd> slope)
     {
+        if (TForm.Linear)
+        {
+            return LinearPairs.TermAndSlope<TSimd, TForm>(pairTerms, similarity, positive, out exponent, out slope);
+        }
+
         Four<TSimd> sign = positive & TSimd.Broadcast(-0f), clamped = similarity;
         if (TForm.Clamps)
         {
@@ -232,7 +307,7 @@ internal readonly struct PairTerms<TSimd, TForm>
 
         Four<TSimd> y = clamped ^ sign;
         Four<TSimd> optimum = Four<TSimd>.Select(positive, PositiveWeight, NegativeWeight);
-        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), Four<TSimd>.MultiplyAdd(y, WeightSlope, optimum));
+        Four<TSimd> weight = Four<TSimd>.Max(default(TSimd), y + optimum);
         Four<TSimd> logit = weight * Four<TSimd>.MultiplyAdd(y, Scale, Four<TSimd>.Select(positive, PositiveMargin, NegativeMargin));
         slope = weight;
         if (TForm.Attached)

@@ -3,70 +3,149 @@ using ManagedCircle.Simd;
 
 namespace ManagedCircle.Kernels;
 
-// With P and N the log-sum-exp of a query's positive and negative logits and z = P + N:
-//   joint:    L = softplus(z),                 dL/dlogit of pair j = sigmoid(z) e^logit_j / (sum over its own set)
-//   separate: L = softplus(P) + softplus(N),   dL/dlogit of pair j = sigmoid(P or N) e^logit_j / (sum over its own set)
+// With P and N the log-sum-exp of a query's positive and negative logits, Q that of its positives' with their sign turned, and z the pooled logit:
+//   log-sum-exp: z = P + N, L = link(z)         dL/dlogit of pair j = link'(z) e^logit_j / (sum over its own set)
+//   separate: L = f softplus(P) + g softplus(N) dL/dlogit of pair j = f sigmoid(P) or g sigmoid(N), e^logit_j / (sum over its own set)
+//   nearest: z = N - Q, L = link(z)             as log-sum-exp, but for positives with the sign turned, as their sum is of e^-logit
+//   mean: L = A + mean logit of positives = softplus(N - Q) + (Q + mean logit of positives), the second of which is 0 for one positive;
+//                                               dL/dlogit of pair j = e^(logit_j - A), for positives 1 / count - e^(-logit_j - A), with e^A = e^N + e^Q
 // Everything stays in base 2 as whole exponent + fraction in [-0.5, 0.5]: then z is exact to 1e-7 however large P and N are (they nearly cancel
 // where it matters), and a sigmoid far below the smallest float is still a coefficient m 2^e with m near 1.
+
+/// <summary>How the sums of a query become its loss.</summary>
+/// <param name="Pooling">How they are pooled.</param>
+/// <param name="Link">What the pooled logit becomes.</param>
+/// <param name="Requires">The pairs that a query needs.</param>
+internal readonly record struct LossFinish(PairPooling Pooling, LossLink Link = LossLink.Softplus, RequiredPairs Requires = RequiredPairs.PositiveAndNegative)
+{
+    /// <summary>What the two parts of a separate loss are multiplied by.</summary>
+    public float PositiveFactor { get; init; } = 1;
+
+    /// <inheritdoc cref="PositiveFactor"/>
+    public float NegativeFactor { get; init; } = 1;
+
+    /// <summary>The scale and the margin of positives.</summary>
+    public float PositiveScale { get; init; }
+
+    /// <inheritdoc cref="PositiveScale"/>
+    public float PositiveMargin { get; init; }
+}
 
 /// <summary>From the sums of each query to its loss, and to the coefficients of its pairs' gradients.</summary>
 internal static unsafe class QueryFinish
 {
     private const float NaturalLogOf2 = 0.693147181f;
 
-    /// <summary>Writes the loss of each query, and its coefficients: sigmoid / sum.</summary>
+    /// <summary>Writes the loss of each query, and its coefficients: dL/dlogit over e^logit.</summary>
     /// <param name="sums">Sums of e^logit.</param>
+    /// <param name="totals">Totals of the positives, where their mean is asked for.</param>
     /// <param name="count">Queries; memory is read and written up to a whole vector.</param>
-    /// <param name="joint">Whether the loss is softplus(P + N), or softplus(P) + softplus(N).</param>
+    /// <param name="finish">What is asked for.</param>
     /// <param name="losses">Receives the losses.</param>
+    /// <param name="positiveParts">Receives the positives' parts of separate losses; null to leave them out.</param>
     /// <param name="coefficients">
-    /// Receives the coefficients, 0 with the empty exponent for a query without positives or negatives; may be the sums' memory.
+    /// Receives the coefficients, 0 with the empty exponent for a query without the pairs it needs; may be the sums' memory.
     /// </param>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void LossesAndCoefficients<TSimd>(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients)
+    public static void LossesAndCoefficients<TSimd>(
+        in RunningSums sums, in PositiveTotals totals, int count, in LossFinish finish, float* losses, float* positiveParts, in PairCoefficients coefficients)
         where TSimd : unmanaged, ISimd<TSimd>
     {
         for (int i = 0; i < count; i += TSimd.Lanes)
         {
             TSimd positive = TSimd.Load(sums.Positives.Mantissas + i), negative = TSimd.Load(sums.Negatives.Mantissas + i);
             TSimd positiveExponent = TSimd.Load(sums.Positives.Exponents + i), negativeExponent = TSimd.Load(sums.Negatives.Exponents + i);
-            TSimd invalid = TSimd.Equal(positive, default) | TSimd.Equal(negative, default);
-            TSimd positiveFraction = Logarithm.Base2(positive, out TSimd positiveInteger);
-            TSimd negativeFraction = Logarithm.Base2(negative, out TSimd negativeInteger);
-            positiveInteger += positiveExponent;
-            negativeInteger += negativeExponent;
+            TSimd noPositive = TSimd.Equal(positive, default), noNegative = TSimd.Equal(negative, default);
+            TSimd invalid = finish.Requires switch
+            {
+                RequiredPairs.PositiveAndNegative => noPositive | noNegative,
+                RequiredPairs.Positive => noPositive,
+                _ => noPositive & noNegative,
+            };
+            TSimd positiveFraction = TSimd.AndNot(Logarithm.Base2(positive, out TSimd positiveInteger), noPositive);
+            TSimd negativeFraction = TSimd.AndNot(Logarithm.Base2(negative, out TSimd negativeInteger), noNegative);
+            positiveInteger = TSimd.AndNot(positiveInteger + positiveExponent, noPositive);
+            negativeInteger = TSimd.AndNot(negativeInteger + negativeExponent, noNegative);
 
-            TSimd loss, positiveSigmoid, negativeSigmoid, positiveShift, negativeShift;
-            if (joint)
+            // The derivatives by P (or -Q) and N are numbers near 1 times 2^shift.
+            TSimd loss, ofPositives, ofNegatives, positiveShift, negativeShift;
+            switch (finish.Pooling)
             {
-                TSimd fraction = positiveFraction + negativeFraction;
-                TSimd carry = TSimd.Round(fraction);
-                loss = Softplus(positiveInteger + negativeInteger + carry, fraction - carry, out positiveSigmoid, out positiveShift);
-                (negativeSigmoid, negativeShift) = (positiveSigmoid, positiveShift);
-            }
-            else
-            {
-                loss = Softplus(positiveInteger, positiveFraction, out positiveSigmoid, out positiveShift)
-                    + Softplus(negativeInteger, negativeFraction, out negativeSigmoid, out negativeShift);
+                case PairPooling.LogSumExp:
+                    loss = Linked(finish.Link, positiveInteger + negativeInteger, positiveFraction + negativeFraction, out ofPositives, out positiveShift);
+                    (ofNegatives, negativeShift) = (ofPositives, positiveShift);
+                    break;
+
+                case PairPooling.Nearest:
+                    loss = Linked(finish.Link, negativeInteger - positiveInteger, negativeFraction - positiveFraction, out ofNegatives, out negativeShift);
+                    (ofPositives, positiveShift) = (ofNegatives ^ TSimd.Broadcast(-0f), negativeShift);
+                    break;
+
+                case PairPooling.Mean:
+                    TSimd exponent = TSimd.Select(noNegative, positiveExponent, TSimd.Max(positiveExponent, negativeExponent));
+                    TSimd sum = TSimd.Scale(positive, positiveExponent - exponent) + TSimd.Scale(negative, negativeExponent - exponent);
+                    TSimd number = TSimd.Load(totals.Counts + i);
+                    TSimd mean = TSimd.Load(totals.Similarities + i) / number - TSimd.Broadcast(finish.PositiveMargin);
+                    TSimd rest = TSimd.MultiplyAdd(
+                        positiveInteger + positiveFraction, TSimd.Broadcast(NaturalLogOf2), mean * TSimd.Broadcast(-finish.PositiveScale));
+                    loss = Linked(LossLink.Softplus, negativeInteger - positiveInteger, negativeFraction - positiveFraction, out _, out _);
+                    loss = TSimd.AndNot(loss, noNegative) + TSimd.AndNot(rest, TSimd.Equal(number, TSimd.Broadcast(1f)));
+                    (ofPositives, positiveShift) = (positive / sum, positiveExponent - exponent);
+                    (ofNegatives, negativeShift) = (negative / sum, negativeExponent - exponent);
+                    break;
+
+                default:
+                    TSimd ofP = Softplus(positiveInteger, positiveFraction, out ofPositives, out positiveShift) * TSimd.Broadcast(finish.PositiveFactor);
+                    TSimd ofN = Softplus(negativeInteger, negativeFraction, out ofNegatives, out negativeShift) * TSimd.Broadcast(finish.NegativeFactor);
+                    ofP = TSimd.AndNot(ofP, noPositive);
+                    loss = ofP + TSimd.AndNot(ofN, noNegative);
+                    if (positiveParts != null)
+                    {
+                        TSimd.Store(TSimd.AndNot(ofP, invalid), positiveParts + i);
+                    }
+
+                    break;
             }
 
             // A NaN among the sums, which the logarithms' bits have lost, goes on into the loss and every coefficient.
             TSimd nan = (positive + negative) * default(TSimd), empty = TSimd.Broadcast(RunningSums.EmptyExponent);
             loss += nan;
-            positiveSigmoid += nan;
-            negativeSigmoid += nan;
+            ofPositives += nan;
+            ofNegatives += nan;
             TSimd.Store(TSimd.AndNot(loss, invalid), losses + i);
-            TSimd.Store(TSimd.AndNot(positiveSigmoid / positive, invalid), coefficients.Positives.Mantissas + i);
-            TSimd.Store(TSimd.AndNot(negativeSigmoid / negative, invalid), coefficients.Negatives.Mantissas + i);
-            TSimd.Store(TSimd.Select(invalid, empty, positiveShift - positiveExponent), coefficients.Positives.Exponents + i);
-            TSimd.Store(TSimd.Select(invalid, empty, negativeShift - negativeExponent), coefficients.Negatives.Exponents + i);
+            TSimd.Store(TSimd.AndNot(ofPositives / positive, invalid | noPositive), coefficients.Positives.Mantissas + i);
+            TSimd.Store(TSimd.AndNot(ofNegatives / negative, invalid | noNegative), coefficients.Negatives.Mantissas + i);
+            positiveShift = TSimd.AndNot(positiveShift - positiveExponent, noPositive);
+            negativeShift = TSimd.AndNot(negativeShift - negativeExponent, noNegative);
+            TSimd.Store(TSimd.Select(invalid, empty, positiveShift), coefficients.Positives.Exponents + i);
+            TSimd.Store(TSimd.Select(invalid, empty, negativeShift), coefficients.Negatives.Exponents + i);
         }
     }
 
-    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times.</summary>
+    // The link of z = integer + fraction in base 2, and its derivative by z.
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    private static TSimd Linked<TSimd>(LossLink link, TSimd integer, TSimd fraction, out TSimd derivative, out TSimd shift)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        if (link == LossLink.Softplus)
+        {
+            TSimd carry = TSimd.Round(fraction);
+            return Softplus(integer + carry, fraction - carry, out derivative, out shift);
+        }
+
+        TSimd z = (integer + fraction) * TSimd.Broadcast(NaturalLogOf2), one = TSimd.Broadcast(1f);
+        TSimd above = link == LossLink.Identity ? TSimd.Equal(default, default) : TSimd.LessThan(default, z);
+        shift = default;
+        z &= above;
+        derivative = link == LossLink.HalfSquaredHinge ? z : one & above;
+        return link == LossLink.HalfSquaredHinge ? z * z * TSimd.Broadcast(0.5f) : z;
+    }
+
+    /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times, and to their totals where there are any.</summary>
     /// <remarks>Memory is read and written up to four whole vectors.</remarks>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
-    public static void AddSelfPairs<TSimd, TForm>(float* similarities, in PairTerms pairTerms, in RunningSums sums, int count, float times)
+    public static void AddSelfPairs<TSimd, TForm>(
+        float* similarities, in PairTerms pairTerms, in RunningSums sums, PositiveTotals totals, int count, float times)
         where TSimd : unmanaged, ISimd<TSimd>
         where TForm : struct, IPairForm
     {
@@ -74,8 +153,14 @@ internal static unsafe class QueryFinish
         Four<TSimd> all = Four<TSimd>.Equal(default, default);
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
-            Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out _) * TSimd.Broadcast(times);
+            Four<TSimd> similarity = Four<TSimd>.Load(similarities + i, TSimd.Lanes);
+            Four<TSimd> term = terms.MixedTermAndSlope(pairTerms, similarity, all, out Four<TSimd> n, out _) * TSimd.Broadcast(times);
             RunningSums.AddInMemory<TSimd, RowEnd>(term, n, sums.Positives.From(i), TSimd.Lanes, default);
+            for (int row = i; totals.AreKept && row < count && row < i + (4 * TSimd.Lanes); row++)
+            {
+                totals.Similarities[row] += Math.Clamp(similarities[row], pairTerms.Lowest, pairTerms.Highest);
+                totals.Counts[row]++;
+            }
         }
     }
 
@@ -89,10 +174,17 @@ internal static unsafe class QueryFinish
         Four<TSimd> all = Four<TSimd>.Equal(default, default);
         for (int i = 0; i < count; i += 4 * TSimd.Lanes)
         {
-            Four<TSimd> term = terms.MixedTermAndSlope(Four<TSimd>.Load(similarities + i, TSimd.Lanes), all, out Four<TSimd> n, out Four<TSimd> slope);
+            Four<TSimd> similarity = Four<TSimd>.Load(similarities + i, TSimd.Lanes);
+            Four<TSimd> term = terms.MixedTermAndSlope(pairTerms, similarity, all, out Four<TSimd> n, out Four<TSimd> slope);
             Four<TSimd> power = Four<TSimd>.PowerOfTwo(n + Four<TSimd>.Load(coefficients.Positives.Exponents + i, TSimd.Lanes));
             Four<TSimd> coefficient = Four<TSimd>.Load(coefficients.Positives.Mantissas + i, TSimd.Lanes) * TSimd.Broadcast(times);
-            PairCoefficients.Lowered(coefficient * power * (term * slope)).Store(similarities + i, TSimd.Lanes);
+            Four<TSimd> value = PairCoefficients.Lowered(coefficient * power * (term * slope));
+            if (coefficients.Shifts != null)
+            {
+                value = Four<TSimd>.MultiplyAdd(Four<TSimd>.Load(coefficients.Shifts + i, TSimd.Lanes), TSimd.Broadcast(times), value);
+            }
+
+            value.Store(similarities + i, TSimd.Lanes);
         }
     }
 

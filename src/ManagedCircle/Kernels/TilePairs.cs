@@ -31,6 +31,9 @@ internal unsafe struct TilePairs
     /// <summary>The reference in the first column.</summary>
     public int FirstColumn;
 
+    /// <summary>The totals of the rows' and the columns' positives, and room for four rows of 16 side by side; none where not asked for.</summary>
+    public PositiveTotals RowTotals, ColumnTotals, LaneTotals;
+
     /// <summary>The column in which a row's pairs begin, rounded down to whole sums.</summary>
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public readonly int FirstPair(int row) => Triangle ? row / Layout.SumLanes * Layout.SumLanes : 0;

@@ -71,6 +71,9 @@ internal readonly unsafe struct Four<TSimd>
     public static Four<TSimd> operator *(Four<TSimd> left, Four<TSimd> right) => new(left.A * right.A, left.B * right.B, left.C * right.C, left.D * right.D);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<TSimd> operator /(Four<TSimd> left, Four<TSimd> right) => new(left.A / right.A, left.B / right.B, left.C / right.C, left.D / right.D);
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<TSimd> operator &(Four<TSimd> left, Four<TSimd> right) => new(left.A & right.A, left.B & right.B, left.C & right.C, left.D & right.D);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
@@ -129,6 +132,9 @@ internal readonly unsafe struct Four<TSimd>
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<TSimd> Round(Four<TSimd> value) => new(TSimd.Round(value.A), TSimd.Round(value.B), TSimd.Round(value.C), TSimd.Round(value.D));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Four<TSimd> Sqrt(Four<TSimd> value) => new(TSimd.Sqrt(value.A), TSimd.Sqrt(value.B), TSimd.Sqrt(value.C), TSimd.Sqrt(value.D));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Four<TSimd> LessThan(TSimd left, Four<TSimd> right) => new(

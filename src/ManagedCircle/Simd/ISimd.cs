@@ -68,6 +68,9 @@ internal unsafe interface ISimd<TSelf>
     /// <summary>The nearest whole number, ties to even.</summary>
     static abstract TSelf Round(TSelf value);
 
+    /// <summary>The square root, correctly rounded.</summary>
+    static abstract TSelf Sqrt(TSelf value);
+
     static abstract TSelf LessThan(TSelf left, TSelf right);
 
     static abstract TSelf Equal(TSelf left, TSelf right);

@@ -94,6 +94,9 @@ internal unsafe struct Simd128 : ISimd<Simd128>
     public static Simd128 Round(Simd128 value) => new(Vector128.Round(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd128 Sqrt(Simd128 value) => new(Vector128.Sqrt(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd128 LessThan(Simd128 left, Simd128 right) => new(Vector128.LessThan(left.value, right.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

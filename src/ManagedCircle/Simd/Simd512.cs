@@ -94,6 +94,9 @@ internal unsafe struct Simd512 : ISimd<Simd512>
     public static Simd512 Round(Simd512 value) => new(Vector512.Round(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static Simd512 Sqrt(Simd512 value) => new(Vector512.Sqrt(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static Simd512 LessThan(Simd512 left, Simd512 right) => new(Vector512.LessThan(left.value, right.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

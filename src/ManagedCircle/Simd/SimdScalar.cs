@@ -79,6 +79,9 @@ internal unsafe struct SimdScalar : ISimd<SimdScalar>
     public static SimdScalar Round(SimdScalar value) => new(MathF.Round(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdScalar Sqrt(SimdScalar value) => new(MathF.Sqrt(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdScalar LessThan(SimdScalar left, SimdScalar right) => Mask(left.value < right.value);
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -94,6 +94,9 @@ internal unsafe struct SimdT : ISimd<SimdT>
     public static SimdT Round(SimdT value) => new(Vector.Round(value.value));
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
+    public static SimdT Sqrt(SimdT value) => new(Vector.SquareRoot(value.value));
+
+    [MethodImpl(MethodImplOptions.AggressiveInlining)]
     public static SimdT LessThan(SimdT left, SimdT right) => new(Vector.LessThan(left.value, right.value).As<int, float>());
 
     [MethodImpl(MethodImplOptions.AggressiveInlining)]

@@ -106,7 +106,7 @@ public sealed unsafe class LossShapeTests
     [InlineData(600, 1, 300)]
     public void Memory_is_what_was_counted_for_it(int queries, int ignored, int? references = null)
     {
-        foreach (int asked in Enumerable.Range(0, 16))
+        foreach (int asked in Enumerable.Range(0, 32))
         {
             LossRequest request = new(references is null, queries, references ?? queries, 70)
             {
@@ -116,6 +116,7 @@ public sealed unsafe class LossShapeTests
                 ReferenceGradient = references is not null && (asked & 2) != 0,
                 Excludes = references is not null && (asked & 4) != 0,
                 CodesLabels = (asked & 8) != 0,
+                KeepsTotals = (asked & 16) != 0,
             };
             LossShape shape = new(request, threads: 3);
             Arena counted = default;

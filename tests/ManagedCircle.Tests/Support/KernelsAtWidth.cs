@@ -1,4 +1,5 @@
 using System.Runtime.CompilerServices;
+using System.Diagnostics;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 using Xunit;
@@ -130,6 +131,7 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
         ["Max"] = (x, y, _) => TSimd.Max(x, y),
         ["Min"] = (x, y, _) => TSimd.Min(x, y),
         ["Round"] = (x, _, _) => TSimd.Round(x),
+        ["Sqrt"] = (x, _, _) => TSimd.Sqrt(x),
         ["LessThan"] = (x, y, _) => TSimd.LessThan(x, y),
         ["Equal"] = (x, y, _) => TSimd.Equal(x, y),
         ["EqualBits"] = (x, y, _) => TSimd.EqualBits(x, y),
@@ -287,10 +289,11 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
     }
 
     public override void LossesAndCoefficients(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients) =>
-        QueryFinish.LossesAndCoefficients<TSimd>(sums, count, joint, losses, coefficients);
+        QueryFinish.LossesAndCoefficients<TSimd>(
+            sums, default, count, new LossFinish(joint ? PairPooling.LogSumExp : PairPooling.Separate), losses, null, coefficients);
 
     public override void Scale(in PairCoefficients coefficients, int count, in PairTerms terms, float factor, float* factors) =>
-        PairCoefficients.Scale<TSimd>(coefficients, count, terms, factor, factors);
+        PairCoefficients.Scale<TSimd>(coefficients, count, terms, factor, factor, factors);
 
     public override void AddSelfPairs(float* similarities, in PairTerms terms, in RunningSums sums, int count, float times) =>
         InForm(terms, new AddSelfPairsCode(similarities, terms, sums, count, times));
@@ -298,7 +301,7 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
     private readonly struct AddSelfPairsCode(float* similarities, PairTerms terms, RunningSums sums, int count, float times) : IFormCode
     {
         public void Run<TForm>()
-            where TForm : struct, IPairForm => QueryFinish.AddSelfPairs<TSimd, TForm>(similarities, terms, sums, count, times);
+            where TForm : struct, IPairForm => QueryFinish.AddSelfPairs<TSimd, TForm>(similarities, terms, sums, default, count, times);
     }
 
     public override void SelfSlopes(float* similarities, in PairTerms terms, in PairCoefficients coefficients, int count, float times) =>
@@ -312,18 +315,31 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
 
     public override void Merge(in RunningSums from, in RunningSums into, int count) => RunningSums.Merge<TSimd>(from, into, count);
 
-    public override void AccumulateRow(float* similarities, int* kinds, int columns, in PairTerms terms, in RunningSums sums) =>
-        PairRow.Accumulate<TSimd>(similarities, kinds, columns, terms, sums);
-
-    public override void RowGradient(float* similarities, int* kinds, int columns, in PairTerms terms, in PairCoefficients coefficients, float* destination)
+    public override void AccumulateRow(float* similarities, int* kinds, int columns, in PairTerms terms, in RunningSums sums)
     {
-        if (terms.Attached)
+        if (terms.Linear)
         {
-            PairRow.Gradient<TSimd, Yes>(similarities, kinds, columns, terms, coefficients, destination);
+            PairRow.Accumulate<TSimd, NoWeight>(similarities, kinds, columns, terms, sums);
         }
         else
         {
-            PairRow.Gradient<TSimd, No>(similarities, kinds, columns, terms, coefficients, destination);
+            PairRow.Accumulate<TSimd, DetachedWeight>(similarities, kinds, columns, terms, sums);
+        }
+    }
+
+    public override void RowGradient(float* similarities, int* kinds, int columns, in PairTerms terms, in PairCoefficients coefficients, float* destination)
+    {
+        if (terms.Linear)
+        {
+            PairRow.Gradient<TSimd, NoWeight>(similarities, kinds, columns, terms, coefficients, destination);
+        }
+        else if (terms.Attached)
+        {
+            PairRow.Gradient<TSimd, AttachedWeight>(similarities, kinds, columns, terms, coefficients, destination);
+        }
+        else
+        {
+            PairRow.Gradient<TSimd, DetachedWeight>(similarities, kinds, columns, terms, coefficients, destination);
         }
     }
 
@@ -339,32 +355,46 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
     private static void InForm<TCode>(in PairTerms terms, TCode code)
         where TCode : struct, IFormCode
     {
-        switch (terms.Clamps, terms.Narrow, terms.Attached)
+        switch (terms.Clamps, terms.Narrow, terms.Attached, terms.Linear)
         {
-            case (false, false, false):
-                code.Run<PairForm<No, No, No>>();
+            case (false, false, false, false):
+                code.Run<PairForm<No, No, DetachedWeight>>();
                 break;
-            case (false, false, true):
-                code.Run<PairForm<No, No, Yes>>();
+            case (false, false, true, false):
+                code.Run<PairForm<No, No, AttachedWeight>>();
                 break;
-            case (false, true, false):
-                code.Run<PairForm<No, Yes, No>>();
+            case (false, false, false, true):
+                code.Run<PairForm<No, No, NoWeight>>();
                 break;
-            case (false, true, true):
-                code.Run<PairForm<No, Yes, Yes>>();
+            case (false, true, false, false):
+                code.Run<PairForm<No, Yes, DetachedWeight>>();
                 break;
-            case (true, false, false):
-                code.Run<PairForm<Yes, No, No>>();
+            case (false, true, true, false):
+                code.Run<PairForm<No, Yes, AttachedWeight>>();
                 break;
-            case (true, false, true):
-                code.Run<PairForm<Yes, No, Yes>>();
+            case (false, true, false, true):
+                code.Run<PairForm<No, Yes, NoWeight>>();
                 break;
-            case (true, true, false):
-                code.Run<PairForm<Yes, Yes, No>>();
+            case (true, false, false, false):
+                code.Run<PairForm<Yes, No, DetachedWeight>>();
+                break;
+            case (true, false, true, false):
+                code.Run<PairForm<Yes, No, AttachedWeight>>();
+                break;
+            case (true, false, false, true):
+                code.Run<PairForm<Yes, No, NoWeight>>();
+                break;
+            case (true, true, false, false):
+                code.Run<PairForm<Yes, Yes, DetachedWeight>>();
+                break;
+            case (true, true, true, false):
+                code.Run<PairForm<Yes, Yes, AttachedWeight>>();
+                break;
+            case (true, true, false, true):
+                code.Run<PairForm<Yes, Yes, NoWeight>>();
                 break;
             default:
-                code.Run<PairForm<Yes, Yes, Yes>>();
-                break;
+                throw new UnreachableException("A weight of 1 carries no gradient.");
         }
     }
 
