@@ -88,7 +88,7 @@ public static class PairFormulas
         return kind switch
         {
             PairKind.Ignored => double.NegativeInfinity,
-            PairKind.Negative => options.NegativeScale * (s - options.NegativeMargin),
+            PairKind.Negative => options.NegativeScale * (s - options.NegativeMargin) + options.NegativeHardness * s,
             _ when options.PositiveLogit == PositiveLogit.Linear => -options.PositiveScale * (s - options.PositiveMargin),
             _ => -options.PositiveScale * Arc(options, s).Cosine,
         };

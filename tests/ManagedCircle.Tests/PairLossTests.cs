@@ -1,3 +1,4 @@
+using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 using Xunit;
 
@@ -93,24 +94,22 @@ public sealed class PairLossTests
 
     [Theory]
     [MemberData(nameof(Names))]
-    public void A_loss_and_its_gradients_are_those_of_plain_loops(string name)
+    public void A_loss_and_its_gradients_are_those_of_the_reference(string name)
     {
         const int Small = 14, More = 17, Width = 6;
-        PlainPairLoss plain = new(Losses[name], Width);
-        using PairLoss loss = new(Losses[name]);
-        float[] rows = Rows[..(Small * Width)], others = Others[..(More * Width)];
-        double[] rowsInDouble = [.. rows.Select(x => (double)x)], othersInDouble = [.. others.Select(x => (double)x)];
-        long[] labels = [.. Enumerable.Range(0, Small).Select(row => (long)(row % 5 * row))], otherLabels = Pairs[..More];
-        float[] gradient = new float[rows.Length], otherGradient = new float[others.Length];
+        long[] labels = [.. Enumerable.Range(0, Small).Select(row => (long)(row % 5 * row))];
+        PairLossProblem batch = new(Losses[name], Doubles(Rows[..(Small * Width)]), labels);
+        PairLossProblem againstOthers = batch with { References = Doubles(Others[..(More * Width)]), ReferenceLabels = Pairs[..More] };
+        foreach (PairLossProblem problem in (PairLossProblem[])[batch, againstOthers])
+        {
+            ReferenceResult expected = problem.SolveInDouble();
+            LossAnswer actual = problem.SolveInFloat();
+            Close(expected.Loss, actual.Result.Loss);
+            AllClose(expected.QueryGradient, actual.QueryGradient);
+            AllClose(expected.ReferenceGradient, actual.ReferenceGradient);
+        }
 
-        LossResult result = loss.ForwardBackward(new EmbeddingBatch(rows, labels), gradient);
-        Close(plain.OfBatch(rowsInDouble, labels), result.Loss);
-        AllClose(PlainPairLoss.Gradient(rowsInDouble, moved => plain.OfBatch(moved, labels)), gradient);
-
-        result = loss.ForwardBackward(new EmbeddingBatch(rows, labels), new EmbeddingBatch(others, otherLabels), gradient, otherGradient);
-        Close(plain.OfReferences(rowsInDouble, labels, othersInDouble, otherLabels), result.Loss);
-        AllClose(PlainPairLoss.Gradient(rowsInDouble, moved => plain.OfReferences(moved, labels, othersInDouble, otherLabels)), gradient);
-        AllClose(PlainPairLoss.Gradient(othersInDouble, moved => plain.OfReferences(rowsInDouble, labels, moved, otherLabels)), otherGradient);
+        static double[] Doubles(float[] numbers) => [.. numbers.Select(x => (double)x)];
     }
 
     [Theory]
@@ -159,8 +158,8 @@ public sealed class PairLossTests
 
         Assert.Equal(full.ForwardBackward(new EmbeddingBatch(query, [0L]), new EmbeddingBatch(weights, [0L, 1L]), arc, default).Loss, result.Loss);
         double share = 4 * (1 - Math.Exp(-result.Loss)), slope = Math.Sin(Math.Acos(0.6) + 0.5) / 0.8;
-        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], gradient);
-        AllClose([share * (-slope * 0.64 - 0.48), share * (slope * 0.48 + 0.36)], arc);
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], [.. gradient.Select(g => (double)g)]);
+        AllClose([share * (-slope * 0.64 - 0.48), share * (slope * 0.48 + 0.36)], [.. arc.Select(g => (double)g)]);
     }
 
     [Fact]
@@ -173,19 +172,14 @@ public sealed class PairLossTests
 
         double z = (4 * (0.8 - 0.1)) + (3 * 0.8) - (4 * 0.6), share = 4 / (1 + Math.Exp(-z));
         Close(Math.Log(1 + Math.Exp(z)), result.Loss);
-        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], gradient);
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], [.. gradient.Select(g => (double)g)]);
     }
 
-    private static void Close(double expected, double actual) => Assert.Equal(expected, actual, 2e-5 * Math.Max(1, Math.Abs(expected)));
+    private static void Close(double expected, double actual) =>
+        Assert.Equal(expected, actual, Tolerances.FurtherLossInFloat * Math.Max(1, Math.Abs(expected)));
 
-    private static void AllClose(double[] expected, float[] actual)
-    {
-        double tolerance = 5e-5 * expected.Max(Math.Abs);
-        for (int i = 0; i < expected.Length; i++)
-        {
-            Assert.Equal(expected[i], actual[i], tolerance);
-        }
-    }
+    private static void AllClose(double[] expected, double[] actual) =>
+        Nearly.Equal(expected, actual, Tolerances.FurtherGradientInFloat * Nearly.Largest(expected), "gradient");
 
     public static TheoryData<PairLossOptions, string> Refused { get; } = new()
     {

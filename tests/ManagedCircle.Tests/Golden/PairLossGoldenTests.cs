@@ -8,7 +8,7 @@ public sealed class PairLossGoldenTests
 {
     public static TheoryData<string> Cases => [.. LossProblems.Run];
 
-    public static TheoryData<string> OfEngine => [.. LossProblems.Run.Where(name => LossProblems.Of(LossSet.Case(name)).All(call => call.Problem.IsComputed))];
+    public static TheoryData<string> OfEngine => [.. LossProblems.Run.Where(name => !LeavesRounding(LossSet.Case(name)))];
 
     [Fact]
     public void Every_case_is_run_or_left_out_for_a_reason()
@@ -32,6 +32,10 @@ public sealed class PairLossGoldenTests
     public void The_engine_is_the_peers(string name) =>
         AssertIsThePeers(LossSet.Case(name), problem => problem.SolveInFloat(),
             Tolerances.FurtherLossInFloat, Tolerances.FurtherGradientInFloat, Tolerances.LeastGradientInFloat);
+
+    // Of collapsed rows' gradients rounding is left, in each precision its own; and so it is of losses near 0, which decides how many a mean is over.
+    private static bool LeavesRounding(LossCase golden) => golden.Name.Contains("/degenerate_collapsed/", StringComparison.Ordinal)
+        || (golden.Flags.Contains("count_differs") && LossProblems.Of(golden).Any(call => call.Problem.Options.Denominator == PairMeanDenominator.Nonzero));
 
     private static double ToleranceOf(LossCase golden) => golden.Group == "tfsim/soft_nn" ? Tolerances.PeerEpsilon : Tolerances.PeerInDouble;
 
