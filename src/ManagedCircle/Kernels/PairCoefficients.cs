@@ -60,14 +60,14 @@ internal unsafe struct PairCoefficients
         }
     }
 
-    /// <summary>Adds the shifts of rows, and where pairs count for both ends of columns, to the gradient of positives.</summary>
+    /// <summary>Adds the shifts of rows, and where pairs count for both ends of columns, times the slopes of positives to the gradient.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization | MethodImplOptions.NoInlining)]
-    public static Four<TSimd> Shifted<TSimd, TEnds>(in Four<TSimd> gradient, in Four<TSimd> positive, float* rows, float* columns)
+    public static Four<TSimd> Shifted<TSimd, TEnds>(in Four<TSimd> gradient, in Four<TSimd> slope, float* rows, float* columns)
         where TSimd : unmanaged, ISimd<TSimd>
         where TEnds : struct, IPairEnds
     {
         Four<TSimd> shift = Four<TSimd>.Broadcast(rows);
-        return gradient + ((TEnds.Both ? shift + TSimd.Load(columns) : shift) & positive);
+        return gradient + ((TEnds.Both ? shift + TSimd.Load(columns) : shift) * slope);
     }
 
     /// <summary>Takes the 2^24 out of a gradient, and makes it 0 where it would be subnormal.</summary>

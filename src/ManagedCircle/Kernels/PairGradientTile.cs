@@ -170,7 +170,7 @@ internal static unsafe class PairGradientTile
         value = PairCoefficients.Lowered(value * (mixed.Term * mixed.Slope));
         if (TForm.Linear && rows.Shifts != null)
         {
-            value = PairCoefficients.Shifted<TSimd, TEnds>(value, positive, rows.Shifts + row, columns.Shifts + column);
+            value = PairCoefficients.Shifted<TSimd, TEnds>(value, mixed.Slope & positive, rows.Shifts + row, columns.Shifts + column);
         }
 
         value &= positive | mixed.Negative;

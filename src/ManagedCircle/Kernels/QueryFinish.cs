@@ -181,7 +181,7 @@ internal static unsafe class QueryFinish
             Four<TSimd> value = PairCoefficients.Lowered(coefficient * power * (term * slope));
             if (coefficients.Shifts != null)
             {
-                value = Four<TSimd>.MultiplyAdd(Four<TSimd>.Load(coefficients.Shifts + i, TSimd.Lanes), TSimd.Broadcast(times), value);
+                value += Four<TSimd>.Load(coefficients.Shifts + i, TSimd.Lanes) * TSimd.Broadcast(times) * slope;
             }
 
             value.Store(similarities + i, TSimd.Lanes);
