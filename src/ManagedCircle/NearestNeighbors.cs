@@ -1,4 +1,5 @@
 using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 
 namespace ManagedCircle;
 
@@ -61,6 +62,24 @@ public sealed class NearestNeighbors : IDisposable
         RowMatrix queries, RowMatrix references, int neighbors, Span<int> indices, Span<float> similarities = default, SearchTerms terms = default) =>
         Nearest(Call(queries, references, self: false, terms), neighbors, indices, similarities);
 
+    /// <summary>Finds the rows of a gallery that are most similar to each query.</summary>
+    /// <param name="gallery">The references, packed for <see cref="Measure"/>; others may search in it at the same time.</param>
+    /// <param name="queries">The queries, of the gallery's dimension.</param>
+    /// <param name="neighbors">How many to find for each query, k, at least 1.</param>
+    /// <param name="indices">Receives the indices of the rows, the most similar first, shape [queryCount, k]; -1 where fewer than k can be found.</param>
+    /// <param name="similarities">Receives their similarities, shape [queryCount, k]; negative infinity where there is none. Empty to leave them out.</param>
+    /// <param name="terms">What may not be found.</param>
+    /// <exception cref="ArgumentException">
+    /// A shape does not match, the gallery is packed for another measure, an excluded reference is none, or a span to write overlaps another.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The gallery is being changed.</exception>
+    public void FindIn(
+        Gallery gallery, RowMatrix queries, int neighbors, Span<int> indices, Span<float> similarities = default, SearchTerms terms = default)
+    {
+        using SharedGuard.Reading reading = Read(gallery, out PackedRows rows);
+        Nearest(Call(queries, rows, terms), neighbors, indices, similarities);
+    }
+
     /// <summary>Finds the other rows most similar to each row.</summary>
     /// <param name="rows">The rows, queries and references alike; none finds itself.</param>
     /// <param name="neighbors">How many to find for each row, k, at least 1.</param>
@@ -97,6 +116,33 @@ public sealed class NearestNeighbors : IDisposable
         SearchTerms terms = default) =>
         Above(Call(queries, references, self: false, terms), similarity, starts, indices, similarities);
 
+    /// <summary>Finds all rows of a gallery that are more similar to a query than a number.</summary>
+    /// <param name="gallery">The references, packed for <see cref="Measure"/>; others may search in it at the same time.</param>
+    /// <param name="queries">The queries, of the gallery's dimension.</param>
+    /// <param name="similarity">The number that a similarity must exceed.</param>
+    /// <param name="starts">Receives where in the results each query's begin, and in the end their number, shape [queryCount + 1].</param>
+    /// <param name="indices">Receives the indices of the rows.</param>
+    /// <param name="similarities">Receives their similarities, as many as indices has room for; empty to leave them out.</param>
+    /// <param name="terms">What may not be found.</param>
+    /// <returns>How many were found. If that is more than indices has room for, nothing is written: call again with room for as many.</returns>
+    /// <exception cref="ArgumentException">
+    /// A shape does not match, the gallery is packed for another measure, the number is NaN, an excluded reference is none, or a span to write overlaps
+    /// another.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">The gallery is being changed.</exception>
+    public long FindAboveIn(
+        Gallery gallery,
+        RowMatrix queries,
+        float similarity,
+        Span<int> starts,
+        Span<int> indices,
+        Span<float> similarities = default,
+        SearchTerms terms = default)
+    {
+        using SharedGuard.Reading reading = Read(gallery, out PackedRows rows);
+        return Above(Call(queries, rows, terms), similarity, starts, indices, similarities);
+    }
+
     /// <summary>Finds all other rows that are more similar to a row than a number.</summary>
     /// <param name="rows">The rows, queries and references alike; none finds itself.</param>
     /// <param name="similarity">The number that a similarity must exceed.</param>
@@ -124,6 +170,19 @@ public sealed class NearestNeighbors : IDisposable
     {
         ThrowIf.Unlike(queries, references);
         return new() { Queries = queries, References = references, Self = self, Normalize = Measure == SimilarityMeasure.Cosine, Terms = terms };
+    }
+
+    private SearchCall Call(RowMatrix queries, PackedRows gallery, SearchTerms terms)
+    {
+        ThrowIf.NotOfGallery(queries, gallery.Dimension);
+        return new() { Queries = queries, Packed = gallery, Normalize = Measure == SimilarityMeasure.Cosine, Terms = terms };
+    }
+
+    private SharedGuard.Reading Read(Gallery gallery, out PackedRows rows)
+    {
+        ArgumentNullException.ThrowIfNull(gallery);
+        ThrowIf.NotMeasure(gallery.Measure, Measure);
+        return gallery.Read(out rows);
     }
 
     private void Nearest(in SearchCall call, int neighbors, Span<int> indices, Span<float> similarities)

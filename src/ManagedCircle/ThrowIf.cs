@@ -363,6 +363,65 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if rows or their labels do not fit a gallery, or are not finite.</summary>
+    public static void NotOfGallery(RowMatrix rows, ReadOnlySpan<long> labels, int dimension)
+    {
+        NotOfGallery(rows, dimension, nameof(rows));
+        NotLength(labels.Length, rows.Count, nameof(labels), "one per row", mayBeEmpty: true);
+        for (int row = 0; row < rows.Count; row++)
+        {
+            NotFinite(!TensorPrimitives.IsFiniteAll(rows.Rows.Slice(row * rows.Stride, dimension)), row, nameof(rows));
+        }
+    }
+
+    /// <summary>Throws if rows have another dimension than a gallery.</summary>
+    public static void NotOfGallery(RowMatrix rows, int dimension, string name = "queries")
+    {
+        if (rows.Dimension != dimension && rows.Count > 0)
+        {
+            throw Argument($"{name} has dimension {rows.Dimension}: expected {dimension}, as the gallery has.", name);
+        }
+    }
+
+    /// <summary>Throws if a gallery has no such row.</summary>
+    public static void NotRow(int index, int count)
+    {
+        if ((uint)index >= (uint)count)
+        {
+            throw new ArgumentOutOfRangeException(nameof(index), Invariant($"index is {index}: expected a row from 0 to {count - 1}."));
+        }
+    }
+
+    /// <summary>Throws if a gallery has no such rows to replace.</summary>
+    public static void NotRoomAt(int first, int count, int galleryCount)
+    {
+        if (first < 0 || first > galleryCount - count)
+        {
+            throw new ArgumentOutOfRangeException(
+                nameof(first), Invariant($"first is {first}, for {count} rows: expected rows among the {galleryCount} of the gallery."));
+        }
+    }
+
+    /// <summary>Throws if a gallery is packed for other similarities than a search has.</summary>
+    public static void NotMeasure(SimilarityMeasure ofGallery, SimilarityMeasure ofSearch)
+    {
+        if (ofGallery != ofSearch)
+        {
+            throw Argument($"gallery is packed for {ofGallery}: expected {ofSearch}, which the search compares by.", "gallery");
+        }
+    }
+
+    /// <summary>Throws if an object that readers share is being changed, or is read while it is to change, or disposed.</summary>
+    public static void NotSharable(object owner, bool inUse, bool disposed)
+    {
+        ObjectDisposedException.ThrowIf(disposed, owner);
+        if (inUse)
+        {
+            throw new InvalidOperationException(
+                Invariant($"This {owner.GetType().Name} is in use: expected no other call while it changes, and no change while it is used."));
+        }
+    }
+
     /// <summary>Throws if a place among neighbours is none.</summary>
     public static void NotRank(int k, int neighbors)
     {
