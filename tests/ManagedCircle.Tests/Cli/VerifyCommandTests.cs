@@ -105,6 +105,7 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     [InlineData("float16")]
     [InlineData("bfloat16")]
     [InlineData("float32")]
+    [InlineData("float64")]
     public void Right_backends_of_any_order_of_steps_pass(string precision)
     {
         // Drawn otherwise than the trials that the tolerances are made of.
