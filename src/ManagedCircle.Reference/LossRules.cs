@@ -1,5 +1,12 @@
 namespace ManagedCircle.Reference;
 
+/// <summary>The logits of a query's pairs, and what some losses ask beside them.</summary>
+/// <param name="Positives">The logits of the positives.</param>
+/// <param name="Negatives">The logits of the negatives.</param>
+/// <param name="NegativesOfPositives">The logits of the negatives of each positive, of a batch against itself.</param>
+/// <param name="IsFarther">Whether each negative is farther than the farthest positive.</param>
+internal sealed record QueryLogits(double[] Positives, double[] Negatives, double[][] NegativesOfPositives, bool[] IsFarther);
+
 /// <summary>What a loss is to the reference, whichever options it was made with.</summary>
 internal sealed record LossRules
 {
@@ -12,8 +19,16 @@ internal sealed record LossRules
     /// <inheritdoc cref="Weight"/>
     public required Func<PairKind, double, double> Slope { get; init; }
 
-    /// <summary>The loss of a query, or of a whole batch, from the logits of its positives and negatives.</summary>
-    public required Func<double[], double[], QueryLoss> OfLogits { get; init; }
+    /// <summary>The loss of a query, or of a whole batch, from the logits of its pairs.</summary>
+    public required Func<QueryLogits, QueryLoss> OfLogits { get; init; }
+
+    public PairMeasure Measure { get; init; }
+
+    /// <summary>Whether the negatives of a query's positives have a part in its loss.</summary>
+    public bool OfBothEnds { get; init; }
+
+    /// <summary>How much easier than the other side's hardest a pair may be to count; null for any.</summary>
+    public double? Selection { get; init; }
 
     public required RequiredPairs Requires { get; init; }
 
@@ -45,9 +60,9 @@ internal sealed record LossRules
             Weight = (kind, s) => PairFormulas.Weight(options, kind, s),
             Logit = (kind, s) => PairFormulas.Logit(options, kind, s),
             Slope = (kind, s) => PairFormulas.Slope(options, kind, s),
-            OfLogits = (p, n) => options.Combination == LossCombination.Joint
-                ? PairLosses.LogSumExp(p, n, LossLink.Softplus)
-                : PairLosses.Separate(p, n, positiveWeight: 1, negativeWeight: 1),
+            OfLogits = query => options.Combination == LossCombination.Joint
+                ? PairLosses.LogSumExp(query.Positives, query.Negatives, LossLink.Softplus)
+                : PairLosses.Separate(query.Positives, query.Negatives, positiveWeight: 1, negativeWeight: 1),
             Requires = RequiredPairs.PositiveAndNegative,
             Factor = options.OutputScale == OutputScale.InverseGamma ? 1 / options.Gamma : 1,
             Scope = options.Scope,
@@ -70,14 +85,10 @@ internal sealed record LossRules
             Weight = (kind, _) => kind == PairKind.Ignored ? 0 : 1,
             Logit = (kind, s) => PairFormulas.Logit(options, kind, s),
             Slope = (kind, s) => PairFormulas.Slope(options, kind, s),
-            OfLogits = (p, n) => options.Pooling switch
-            {
-                PairPooling.LogSumExp => PairLosses.LogSumExp(p, n, options.Link),
-                PairPooling.Separate => PairLosses.Separate(p, n, positiveWeight: 1, negativeWeight: 1),
-                PairPooling.SeparateByScale => PairLosses.Separate(p, n, 1 / options.PositiveScale, 1 / options.NegativeScale),
-                PairPooling.Nearest => PairLosses.Nearest(p, n, options.Link),
-                _ => PairLosses.Mean(p, n),
-            },
+            OfLogits = query => Pooled(options, query),
+            Measure = options.Measure,
+            OfBothEnds = options.Pooling == PairPooling.EachOfBothEnds,
+            Selection = options.Selection,
             Requires = options.Requires,
             Factor = options.Factor,
             Scope = LossScope.PerQuery,
@@ -88,6 +99,25 @@ internal sealed record LossRules
             Denominator = options.Denominator,
             IgnoreLabel = options.IgnoreLabel,
             CheckInputs = options.CheckInputs,
+        };
+    }
+
+    private static QueryLoss Pooled(PairLossOptions options, QueryLogits query)
+    {
+        (double[] p, double[] n) = (query.Positives, query.Negatives);
+        return options.Pooling switch
+        {
+            PairPooling.LogSumExp => PairLosses.LogSumExp(p, n, options.Link),
+            PairPooling.Separate => PairLosses.Separate(p, n, positiveWeight: 1, negativeWeight: 1),
+            PairPooling.SeparateByScale => PairLosses.Separate(p, n, 1 / options.PositiveScale, 1 / options.NegativeScale),
+            PairPooling.Nearest => PairLosses.Nearest(p, n, options.Link),
+            PairPooling.Mean => PairLosses.Mean(p, n),
+            PairPooling.Each => PairLosses.Each(p, n, options.Link),
+            PairPooling.MeanOfEach => PairLosses.MeanOfEach(p, n, options.Link),
+            PairPooling.EachOfBothEnds => PairLosses.EachOfBothEnds(p, n, query.NegativesOfPositives, options.Link),
+            PairPooling.Pairs => PairLosses.Pairs(p, n, options.Link),
+            PairPooling.Hardest => PairLosses.Hardest(p, n, options.Link),
+            _ => PairLosses.SemiHard(p, n, query.IsFarther, options.Link),
         };
     }
 

@@ -92,6 +92,18 @@ public static class PairLosses
     public static QueryLoss Each(double[] positives, double[] negatives, LossLink link) =>
         EachOfBothEnds(positives, negatives, [.. positives.Select(_ => Array.Empty<double>())], link) with { NegativesOfPositives = [] };
 
+    /// <summary>Each positive against the negatives alone, as a mean: <see cref="Each"/> over the number of positives.</summary>
+    /// <param name="positives">The logits p, at least one.</param>
+    /// <param name="negatives">The logits n.</param>
+    /// <param name="link">What a sum becomes as a term.</param>
+    /// <remarks>PyTorch Metric Learning's NTXentLoss with its PerAnchorReducer, whose mean is over queries.</remarks>
+    public static QueryLoss MeanOfEach(double[] positives, double[] negatives, LossLink link)
+    {
+        QueryLoss sum = Each(positives, negatives, link);
+        double share = 1.0 / positives.Length;
+        return new(Times(share, sum.PositiveTerms), [], Times(share, sum.Positives), Times(share, sum.Negatives));
+    }
+
     /// <summary>Each positive against the negatives of both its ends, as a term: <c>link(lse(n and n') + p)</c>.</summary>
     /// <param name="positives">The logits p.</param>
     /// <param name="negatives">The logits n.</param>

@@ -127,7 +127,7 @@ public static class ReferenceLoss
             ThrowIf.NotFinite(kept, dimension, nameof(rows));
         }
 
-        double[] similarities = ReferenceSimilarity.Forward(kept, kept, dimension, rules.Normalize);
+        double[] similarities = Compared(rules, kept, kept, dimension);
         PairKind[] pairs = PairsOf(rules, labels, labels);
         for (int i = 0; i < labels.Length; i++)
         {
@@ -145,7 +145,7 @@ public static class ReferenceLoss
         bool[] takesPart = TakesPart(rules, labels);
         return Compute(rules, similarities, pairs, takesPart, takesPart, terms, similarityGradient =>
         {
-            (double[] gradient, double[] asReferences) = ReferenceSimilarity.Backward(kept, kept, dimension, rules.Normalize, similarityGradient);
+            (double[] gradient, double[] asReferences) = ComparedBackward(rules, kept, kept, dimension, similarityGradient);
             for (int d = 0; d < gradient.Length; d++)
             {
                 gradient[d] += asReferences[d];
@@ -166,6 +166,7 @@ public static class ReferenceLoss
         int dimension = ThrowIf.DimensionsDiffer(
             ThrowIf.NotRowsOf(labels.Length, queries.Length, nameof(queries)),
             ThrowIf.NotRowsOf(referenceLabels.Length, references.Length, nameof(references)));
+        ThrowIf.OfBothEnds(rules);
         double[] keptQueries = WithoutIgnored(rules, queries, labels, dimension);
         double[] keptReferences = WithoutIgnored(rules, references, referenceLabels, dimension);
         if (rules.CheckInputs)
@@ -174,9 +175,9 @@ public static class ReferenceLoss
             ThrowIf.NotFinite(keptReferences, dimension, nameof(references));
         }
 
-        double[] similarities = ReferenceSimilarity.Forward(keptQueries, keptReferences, dimension, rules.Normalize);
+        double[] similarities = Compared(rules, keptQueries, keptReferences, dimension);
         return FromLabels(rules, similarities, labels, referenceLabels, terms, similarityGradient =>
-            ReferenceSimilarity.Backward(keptQueries, keptReferences, dimension, rules.Normalize, similarityGradient));
+            ComparedBackward(rules, keptQueries, keptReferences, dimension, similarityGradient));
     }
 
     private static ReferenceResult FromSimilarities(
@@ -186,6 +187,8 @@ public static class ReferenceLoss
         ReadOnlySpan<long> referenceLabels,
         ReferenceTerms terms)
     {
+        ThrowIf.OfBothEnds(rules);
+        ThrowIf.OfDistances(rules);
         ThrowIf.WrongLength(similarities.Length, checked(labels.Length * referenceLabels.Length), nameof(similarities), "queryCount x referenceCount");
         if (rules.CheckInputs)
         {
@@ -198,6 +201,8 @@ public static class ReferenceLoss
     private static ReferenceResult FromSimilarities(
         LossRules rules, ReadOnlySpan<double> similarities, ReadOnlySpan<PairKind> pairs, int queryCount, ReferenceTerms terms)
     {
+        ThrowIf.OfBothEnds(rules);
+        ThrowIf.OfDistances(rules);
         ThrowIf.AnyExcluded(terms, "expected none, the mask says which pairs take part");
         ThrowIf.WrongLength(pairs.Length, similarities.Length, nameof(pairs), "one for each similarity");
         int referenceCount = ThrowIf.NotMatrixOf(queryCount, similarities.Length, nameof(similarities));
@@ -249,6 +254,11 @@ public static class ReferenceLoss
         ReferenceTerms terms,
         Func<double[], (double[] Queries, double[] References)> backward)
     {
+        if (rules.Selection is { } selection)
+        {
+            pairs = Selected(similarities, pairs, queryTakesPart.Length, selection);
+        }
+
         // A loss is taken over the pairs of one query, or over all pairs.
         bool wholeBatch = rules.Scope == LossScope.Batch;
         int lossCount = wholeBatch ? 1 : queryTakesPart.Length;
@@ -284,7 +294,11 @@ public static class ReferenceLoss
             negativeLogSumExp[i] = StableMath.LogSumExp([.. negatives]);
             if (rules.IsValid(positives.Count, negatives.Count))
             {
-                ofQueries[i] = rules.OfLogits([.. positives], [.. negatives]);
+                double farthest = positives.Count > 0 ? similarities[first + hardestPositives[i]] : 0;
+                bool[] isFarther = [.. PairsAt(i, PairKind.Negative).Select(j => similarities[j] < farthest)];
+                double[][] negativesOfPositives = !rules.OfBothEnds ? []
+                    : [.. PositivesOf(i).Select(r => PairsAt(r, PairKind.Negative).Select(j => rules.Logit(PairKind.Negative, similarities[j])).ToArray())];
+                ofQueries[i] = rules.OfLogits(new([.. positives], [.. negatives], negativesOfPositives, isFarther));
                 losses[i] = ofQueries[i]!.Loss;
             }
         }
@@ -313,7 +327,16 @@ public static class ReferenceLoss
                     PairKind.Negative => negativePart * query.Negatives[negative++],
                     _ => 0,
                 };
-                similarityGradient[j] = upstream * scale * weights[i] * derivative * rules.Slope(pairs[j], similarities[j]);
+                double own = upstream * scale * weights[i] * derivative * rules.Slope(pairs[j], similarities[j]);
+                similarityGradient[j] = rules.OfBothEnds ? similarityGradient[j] + own : own; // 0 + -0 is not -0
+            }
+
+            foreach ((int r, double[] derivatives) in rules.OfBothEnds ? PositivesOf(i).Zip(query.NegativesOfPositives) : [])
+            {
+                foreach ((int j, double derivative) in PairsAt(r, PairKind.Negative).Zip(derivatives))
+                {
+                    similarityGradient[j] += upstream * scale * weights[i] * derivative * rules.Slope(pairs[j], similarities[j]);
+                }
             }
         }
 
@@ -338,7 +361,51 @@ public static class ReferenceLoss
             HardestPositives = hardestPositives,
             HardestNegatives = hardestNegatives,
         };
+
+        IEnumerable<int> PairsAt(int i, PairKind kind) => Enumerable.Range(i * pairsPerLoss, pairsPerLoss).Where(j => pairs[j] == kind);
+
+        IEnumerable<int> PositivesOf(int i) => PairsAt(i, PairKind.Positive).Select(j => j - i * pairsPerLoss);
     }
+
+    /// <summary>The pairs that MultiSimilarity's selection leaves: positives with s &lt; max of n + e and negatives with s &gt; min of p - e.</summary>
+    private static PairKind[] Selected(double[] similarities, PairKind[] pairs, int queryCount, double margin)
+    {
+        PairKind[] selected = new PairKind[pairs.Length];
+        int referenceCount = queryCount == 0 ? 0 : pairs.Length / queryCount;
+        for (int first = 0; first < pairs.Length; first += referenceCount)
+        {
+            double farthest = double.PositiveInfinity, nearest = double.NegativeInfinity;
+            for (int j = first; j < first + referenceCount; j++)
+            {
+                farthest = pairs[j] == PairKind.Positive ? Math.Min(farthest, similarities[j]) : farthest;
+                nearest = pairs[j] == PairKind.Negative ? Math.Max(nearest, similarities[j]) : nearest;
+            }
+
+            for (int j = first; j < first + referenceCount; j++)
+            {
+                selected[j] = pairs[j] switch
+                {
+                    PairKind.Positive when similarities[j] < nearest + margin => PairKind.Positive,
+                    PairKind.Negative when similarities[j] > farthest - margin => PairKind.Negative,
+                    _ => PairKind.Ignored,
+                };
+            }
+        }
+
+        return selected;
+    }
+
+    /// <summary>What pairs are compared by: similarities, or minus distances or their squares.</summary>
+    private static double[] Compared(LossRules rules, double[] queries, double[] references, int dimension) => rules.Measure == PairMeasure.Similarity
+        ? ReferenceSimilarity.Forward(queries, references, dimension, rules.Normalize)
+        : Negated(ReferenceDistance.Forward(queries, references, dimension, rules.Normalize, rules.Measure == PairMeasure.SquaredDistance));
+
+    private static (double[] Queries, double[] References) ComparedBackward(
+        LossRules rules, double[] queries, double[] references, int dimension, double[] gradient) => rules.Measure == PairMeasure.Similarity
+        ? ReferenceSimilarity.Backward(queries, references, dimension, rules.Normalize, gradient)
+        : ReferenceDistance.Backward(queries, references, dimension, rules.Normalize, rules.Measure == PairMeasure.SquaredDistance, Negated(gradient));
+
+    private static double[] Negated(double[] values) => [.. values.Select(value => -value)];
 
     /// <summary>What the sum of the weighted losses is divided by, and beside it that of the positives' terms and that of the negatives'.</summary>
     private static (double OfAll, double OfPositives, double OfNegatives) Denominators(
@@ -357,8 +424,12 @@ public static class ReferenceLoss
             PairMeanDenominator.Weights => (weights.Where((_, i) => takesPart[i]).Sum(), 1, 1),
             PairMeanDenominator.NonzeroWeights => (weights.Where((_, i) => losses[i] > 0).Sum(), 1, 1),
             PairMeanDenominator.WithPositive => (1, positiveCounts.Count(count => count > 0), queries),
+            PairMeanDenominator.PositivePairs => (positiveCounts.Sum(), 1, 1),
+            PairMeanDenominator.NonzeroPairs => (1, Nonzero(query => query.PositiveTerms), Nonzero(query => query.NegativeTerms)),
             _ => (queries, 1, 1),
         };
+
+        double Nonzero(Func<QueryLoss, double[]> terms) => ofQueries.Sum(query => query is null ? 0 : terms(query).Count(term => term > 0));
     }
 
     private static double OrZero(double numerator, double denominator) => denominator == 0 ? 0 : numerator / denominator;

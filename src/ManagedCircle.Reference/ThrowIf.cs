@@ -130,6 +130,25 @@ internal static class ThrowIf
             throw Argument($"ExcludedReferences are for queries against references with labels: {instead}.", nameof(terms));
         }
     }
+
+    /// <summary>Throws if the loss asks for the negatives of a query's positives, which references do not have.</summary>
+    public static void OfBothEnds(LossRules rules)
+    {
+        if (rules.OfBothEnds)
+        {
+            throw Argument($"Pooling is {PairPooling.EachOfBothEnds}: expected another, as that is of a batch against itself.", "options");
+        }
+    }
+
+    /// <summary>Throws if the loss is of distances, where similarities are given.</summary>
+    public static void OfDistances(LossRules rules)
+    {
+        if (rules.Measure != PairMeasure.Similarity)
+        {
+            throw Argument($"Measure is {rules.Measure}: expected {PairMeasure.Similarity}, as similarities are given.", "options");
+        }
+    }
+
     // Numbers read the same in every culture.
     private static ArgumentException Argument(FormattableString message, string? name) => new(Invariant(message), name);
 }

@@ -16,7 +16,7 @@ public sealed class PairLoss : EmbeddingLoss
     /// <exception cref="ArgumentException">An option is out of its range, or has no meaning for the loss.</exception>
     /// <exception cref="PlatformNotSupportedException">The vectors asked for are not there.</exception>
     public PairLoss(PairLossOptions options, ExecutionOptions? execution = null)
-        : base(LossDescription.Of(ThrowIf.Invalid(options)), execution) => Options = options;
+        : base(LossDescription.Of(ThrowIf.NotComputed(options)), execution) => Options = options;
 
     /// <summary>The choices this loss was made with.</summary>
     public PairLossOptions Options { get; }

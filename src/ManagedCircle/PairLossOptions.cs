@@ -1,6 +1,6 @@
 namespace ManagedCircle;
 
-/// <summary>Every choice of the losses that <see cref="PairLoss"/> computes; immutable, with a preset under each loss's name.</summary>
+/// <summary>Every choice of the losses of pairs, of which <see cref="PairLoss"/> computes most; immutable, with a preset under each loss's name.</summary>
 /// <remarks>
 /// <para>For a query with similarities s to its references, positives those of its label and negatives the others:</para>
 /// <code>
@@ -178,6 +178,14 @@ public sealed record PairLossOptions
 
     /// <summary>How a positive's logit follows from its similarity.</summary>
     public PositiveLogit PositiveLogit { get; init; }
+
+    /// <summary>What pairs are compared by, in the place of s above; margins are of the same measure, that of a distance of 1 is -1.</summary>
+    public PairMeasure Measure { get; init; }
+
+    /// <summary>
+    /// MultiSimilarity's selection: only positives below the greatest negative plus this count, and negatives above the least positive less this; null for all.
+    /// </summary>
+    public double? Selection { get; init; }
 
     /// <summary>How logits become a loss.</summary>
     public PairPooling Pooling { get; init; }

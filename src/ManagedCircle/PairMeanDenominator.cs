@@ -20,4 +20,10 @@ public enum PairMeanDenominator
 
     /// <summary>For the positives' part of a separate loss the number of queries with a positive, for the negatives' part that of all queries.</summary>
     WithPositive,
+
+    /// <summary>The number of positive pairs, of a loss that has a term for each.</summary>
+    PositivePairs,
+
+    /// <summary>For the positives' terms the number of those above 0, for the negatives' likewise, of a loss of every pair by itself.</summary>
+    NonzeroPairs,
 }

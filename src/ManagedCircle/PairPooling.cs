@@ -17,4 +17,24 @@ public enum PairPooling
 
     /// <summary><c>log(e^N + e^Q) + mean of lp</c>: each positive against all other pairs, positives among them (SupCon).</summary>
     Mean,
+
+    /// <summary><c>sum over positives of link(N + lp)</c>: each positive against the negatives alone (NT-Xent with many positives).</summary>
+    Each,
+
+    /// <summary>As <see cref="Each"/>, the mean over the query's positives instead of the sum.</summary>
+    MeanOfEach,
+
+    /// <summary>As <see cref="Each"/>, N over the negatives of query and positive; of a batch against itself (lifted structure).</summary>
+    EachOfBothEnds,
+
+    /// <summary><c>sum over positives of link(lp) + sum over negatives of link(ln)</c>: every pair by itself (SigLIP, contrastive).</summary>
+    Pairs,
+
+    /// <summary><c>link(max lp + max ln)</c>: the farthest positive against the nearest negative (batch-hard triplet).</summary>
+    Hardest,
+
+    /// <summary>
+    /// As <see cref="Hardest"/>, of the negatives that are farther than the farthest positive; the farthest of all where none is (TensorFlow Similarity).
+    /// </summary>
+    SemiHard,
 }

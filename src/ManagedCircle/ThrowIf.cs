@@ -110,6 +110,7 @@ internal static class ThrowIf
         }
 
         NotDefined(options.PositiveLogit, nameof(options.PositiveLogit));
+        NotDefined(options.Measure, nameof(options.Measure));
         NotDefined(options.Pooling, nameof(options.Pooling));
         NotDefined(options.Link, nameof(options.Link));
         NotDefined(options.Requires, nameof(options.Requires));
@@ -123,17 +124,38 @@ internal static class ThrowIf
         Meaningless(separate && options.Link != LossLink.Softplus, nameof(options.Link), options.Link, "Softplus, the link of both parts");
         bool mean = options.Pooling == PairPooling.Mean;
         Meaningless(mean && options.Link != LossLink.Softplus, nameof(options.Link), options.Link, "Softplus, as it has no link");
-        Meaningless(options.Requires == RequiredPairs.Positive && !mean, nameof(options.Requires), options.Requires,
+        bool ofPairs = options.Pooling == PairPooling.Pairs, ofBothEnds = options.Pooling == PairPooling.EachOfBothEnds;
+        Meaningless(options.Requires == RequiredPairs.Positive && !mean && !ofBothEnds, nameof(options.Requires), options.Requires,
             "another, as a query without negatives has no such loss");
-        Meaningless(options.Requires == RequiredPairs.Any && (mean || options.Pooling == PairPooling.Nearest), nameof(options.Requires), options.Requires,
+        bool needsPositives = mean || ofBothEnds
+            || options.Pooling is PairPooling.Nearest or PairPooling.Each or PairPooling.MeanOfEach or PairPooling.SemiHard;
+        Meaningless(options.Requires == RequiredPairs.Any && needsPositives, nameof(options.Requires), options.Requires,
             "another, as a query without positives has no such loss");
+        Meaningless(options.Requires != RequiredPairs.Any && ofPairs, nameof(options.Requires), options.Requires, "Any, as every pair has a loss by itself");
         Meaningless(!separate && options.Denominator == PairMeanDenominator.WithPositive, nameof(options.Denominator), options.Denominator,
             "another, as the loss has one part");
+        Meaningless(options.Pooling is not (PairPooling.Each or PairPooling.EachOfBothEnds) && options.Denominator == PairMeanDenominator.PositivePairs,
+            nameof(options.Denominator), options.Denominator, "another, as a positive has no term of its own");
+        Meaningless(!ofPairs && options.Denominator == PairMeanDenominator.NonzeroPairs, nameof(options.Denominator), options.Denominator,
+            "another, as a pair has no term of its own");
+        if (options.Selection is { } selection)
+        {
+            NotFinite(selection, nameof(options.Selection));
+            Meaningless(options.Pooling != PairPooling.SeparateByScale, nameof(options.Selection), selection, "null, as the selection is of MultiSimilarity");
+        }
+
         bool angles = options.PositiveLogit != PositiveLogit.Linear;
         Meaningless(angles && mean, nameof(options.PositiveLogit), options.PositiveLogit, "Linear, as the mean is of similarities");
         if (angles && !options.Normalize)
         {
             throw Argument($"PositiveLogit is {options.PositiveLogit} and Normalize is false: expected unit rows, as angles are of these.", nameof(options));
+        }
+
+        if (options.Measure != PairMeasure.Similarity && (angles || options.Clamp != SimilarityClamp.None))
+        {
+            throw Argument(
+                $"Measure is {options.Measure}, PositiveLogit is {options.PositiveLogit}, Clamp is {options.Clamp}: expected Linear and None, as for distances.",
+                nameof(options));
         }
 
         // The largest logit of unit rows, in base 2, is to stay a float, with room for a sum of two.
@@ -153,6 +175,14 @@ internal static class ThrowIf
             }
         }
     }
+
+    /// <summary>Returns the options, or throws if one is out of its range or of a loss that the engine has no kernels for.</summary>
+    public static PairLossOptions NotComputed(PairLossOptions options) =>
+        Invalid(options) is { Measure: PairMeasure.Similarity, Selection: null, Pooling: <= PairPooling.Mean }
+            ? options
+            : throw Argument(
+                $"Pooling is {options.Pooling}, Measure is {options.Measure}, Selection is {options.Selection}: PairLoss has no such loss, ManagedCircle.Reference has.",
+                nameof(options));
 
     // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
 

@@ -145,6 +145,12 @@ public static partial class Tolerances
     public const double PeerEpsilon = 5e-7;
 
     /// <summary>
+    /// fast-reid has no distance below 1e-6, and compares a query without positives with itself: losses and gradients move by so much over the number of
+    /// queries.
+    /// </summary>
+    public const double PeerLeastDistance = 1e-6;
+
+    /// <summary>
     /// Gradients whose largest entry is below this are those of collapsed rows, of which rounding is left: they are compared as if it were the largest.
     /// </summary>
     public const double LeastGradient = 1e-6;

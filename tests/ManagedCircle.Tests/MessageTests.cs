@@ -34,6 +34,8 @@ public sealed partial class MessageTests
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { NegativeScale = 1.5e37 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { NegativeHardness = -0.5 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Pooling = (PairPooling)(-3) })),
+        (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Selection = -0.5 })),
+        (nameof(ThrowIf.NotComputed), () => ThrowIf.NotComputed(new PairLossOptions { Pooling = PairPooling.SeparateByScale, Selection = -0.5 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { Threads = -2 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { MaxKeptSimilarityBytes = -2 })),
         (nameof(ThrowIf.Unlike), () => ThrowIf.Unlike(Rows(2, 3), Rows(2, 4))),

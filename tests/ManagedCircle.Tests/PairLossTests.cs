@@ -196,6 +196,14 @@ public sealed class PairLossTests
         { new() { Pooling = PairPooling.Nearest, Requires = RequiredPairs.Any }, "Requires is Any and Pooling is Nearest: expected another" },
         { new() { Denominator = PairMeanDenominator.WithPositive }, "Denominator is WithPositive and Pooling is LogSumExp: expected another" },
         { new() { PositiveLogit = PositiveLogit.Arc, Normalize = false }, "PositiveLogit is Arc and Normalize is false: expected unit rows" },
+        { new() { Pooling = PairPooling.Pairs }, "Requires is PositiveAndNegative and Pooling is Pairs: expected Any" },
+        { new() { Pooling = PairPooling.Each, Requires = RequiredPairs.Any }, "Requires is Any and Pooling is Each: expected another" },
+        { new() { Denominator = PairMeanDenominator.PositivePairs }, "Denominator is PositivePairs and Pooling is LogSumExp: expected another" },
+        { new() { Denominator = PairMeanDenominator.NonzeroPairs }, "Denominator is NonzeroPairs and Pooling is LogSumExp: expected another" },
+        { new() { Selection = 0.1 }, "Selection is 0.1 and Pooling is LogSumExp: expected null" },
+        { new() { Pooling = PairPooling.SeparateByScale, Selection = double.NaN }, "Selection is NaN: expected a finite number" },
+        { new() { Measure = PairMeasure.Distance, Clamp = SimilarityClamp.AtMostOne }, "Measure is Distance, PositiveLogit is Linear, Clamp is AtMostOne" },
+        { new() { Measure = (PairMeasure)7 }, "Measure is 7: expected one of Similarity" },
         { new() { PositiveScale = 1e37, PositiveMargin = 1 }, "expected logits of unit rows, here up to 2E+37, to stay below 1E+37" },
     };
 
@@ -205,6 +213,18 @@ public sealed class PairLossTests
     {
         Assert.Contains(message, Assert.Throws<ArgumentException>(() => new PairLoss(options)).Message, StringComparison.Ordinal);
         Assert.Contains(message, Assert.Throws<ArgumentException>(options.Validate).Message, StringComparison.Ordinal);
+    }
+
+    [Fact]
+    public void A_loss_that_only_the_reference_computes_is_refused_by_name()
+    {
+        PairLossOptions options = new() { Pooling = PairPooling.Each, Measure = PairMeasure.Distance };
+
+        ArgumentException error = Assert.Throws<ArgumentException>(() => new PairLoss(options));
+
+        Assert.Contains("Pooling is Each, Measure is Distance", error.Message, StringComparison.Ordinal);
+        Assert.Contains("ManagedCircle.Reference has", error.Message, StringComparison.Ordinal);
+        options.Validate();
     }
 
     private static double Cosine(float[] left, int row, float[] right, int other)

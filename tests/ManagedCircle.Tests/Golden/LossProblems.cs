@@ -1,3 +1,4 @@
+using System.Text.Json;
 using ManagedCircle.Tests.Support;
 
 namespace ManagedCircle.Tests.Golden;
@@ -35,9 +36,9 @@ public sealed record LossCall(PairLossOptions Options, LossSide Queries, LossSid
 /// <summary>The preset and the options that make each case a call of this library, and the cases that are left out.</summary>
 public static class LossProblems
 {
-    private const string NotYet = "not among this library's losses yet";
+    private const string SomeNegatives = "another loss: some of the negatives weighted by how hard they are, not all";
 
-    /// <summary>Groups of cases that this library answers otherwise or not at all, with the reason.</summary>
+    /// <summary>Groups of cases, and single cases, that this library answers otherwise or not at all, with the reason.</summary>
     public static IReadOnlyDictionary<string, string> LeftOut { get; } = new Dictionary<string, string>
     {
         ["pml/tuplet_margin"] = "another loss: a margin on angles that goes down",
@@ -55,37 +56,26 @@ public static class LossProblems
         ["sbert/batch_semi_hard_triplet"] = "another loss: a semi-hard negative for every positive",
         ["fastreid/triplet_weighted"] = "another loss: distances weighted by a softmax",
         ["tfsim/pn"] = "another loss: negatives of query and positive",
+        ["tfsim/triplet/pk16x8/easy_margin1"] = "another loss: the farthest negative",
+        ["tfsim/triplet/pk16x8/easy_margin0.2"] = "another loss: the farthest negative",
         ["tfsim/lifted"] = "peer quirk: columns are reordered instead of rows",
         ["tfsim/multineg_rank"] = "peer quirk: 1 is added inside of the logarithm, and the sum is over N x N",
-        ["sbert/mnrl_hardness"] = "another loss: negatives weighted by how hard they are",
+        ["sbert/mnrl_hardness/16x8_hard1/in_batch_negatives_9"] = SomeNegatives,
+        ["sbert/mnrl_hardness/16x8_hard1/hard_negatives_5"] = SomeNegatives,
+        ["sbert/mnrl_hardness/37x19_hard2/in_batch_negatives_9"] = SomeNegatives,
         ["sbert/mnrl_gte"] = "another loss: one partition over four directions",
         ["sbert/cosent"] = "a list of scored pairs, not rows with labels; of scores 0 and 1 it is SimilarityLoss.OfQuery",
         ["infonce/unpaired"] = "a mask of pairs",
-        ["pml/ntxent"] = NotYet,
-        ["pml/ntxent_per_anchor"] = NotYet,
-        ["pml/multi_similarity_mined"] = NotYet,
-        ["tfsim/multi_similarity"] = NotYet,
-        ["msloss/reference"] = NotYet,
-        ["pml/lifted"] = NotYet,
-        ["tfa/lifted"] = NotYet,
-        ["pml/generalized_lifted"] = NotYet,
-        ["openclip/siglip"] = NotYet,
-        ["pml/contrastive"] = NotYet,
-        ["pml/contrastive_cosine"] = NotYet,
-        ["pml/contrastive_squared"] = NotYet,
-        ["pml/batch_hard"] = NotYet,
-        ["tfa/triplet_hard"] = NotYet,
-        ["sbert/batch_hard_triplet"] = NotYet,
-        ["sbert/batch_hard_soft_margin_triplet"] = NotYet,
-        ["fastreid/triplet_hard"] = NotYet,
-        ["tfsim/triplet"] = NotYet,
     };
 
     /// <summary>Cases whose peer is flagged.</summary>
     public static bool IsQuirk(LossCase golden) => golden.Flags.Any(flag => flag is "peer_quirk" or "peer_gate" or "peer_raises" or "nonfinite64");
 
-    public static IReadOnlyList<string> Run { get; } =
-        [.. LossSet.Names.Where(name => !LeftOut.ContainsKey(LossSet.Case(name).Group) && !IsQuirk(LossSet.Case(name)))];
+    /// <summary>Why a case is left out, by its name or its group; null where it is run.</summary>
+    public static string? WhyLeftOut(LossCase golden) => LeftOut.GetValueOrDefault(golden.Name) ?? LeftOut.GetValueOrDefault(golden.Group)
+        ?? (IsQuirk(golden) ? "peer quirk" : null);
+
+    public static IReadOnlyList<string> Run { get; } = [.. LossSet.Names.Where(name => WhyLeftOut(LossSet.Case(name)) is null)];
 
     /// <summary>The call that answers a case, or the two whose mean does.</summary>
     public static LossCall[] Of(LossCase golden)
@@ -140,11 +130,47 @@ public static class LossProblems
             Pooling = PairPooling.Separate, Requires = RequiredPairs.Any, Denominator = PairMeanDenominator.WithPositive,
         },
         "openclip/clip" or "sbert/mnrl" or "sbert/mnrl_symmetric" => PairLossOptions.MultipleNegativesRanking(golden["scale"]),
+        "sbert/mnrl_hardness" => Softmax(golden["scale"]) with
+        {
+            // Of further keys there are none, but where all negatives are meant.
+            NegativeHardness = golden.Text("hardness_mode") == "hard_negatives" ? 0 : golden["hardness"],
+        },
         "sbert/mnrl_dot" => PairLossOptions.MultipleNegativesRanking(golden["scale"]) with { Normalize = false },
         "infonce/paired" or "lightly/ntxent" or "pml/self_supervised_ntxent" => PairLossOptions.InfoNce(golden["temperature"]),
         "simclr/objective" or "tfsim/simclr" => PairLossOptions.InfoNce(golden["temperature"]) with { Factor = 2 },
         "lightly/dcl" => PairLossOptions.InfoNce(golden["temperature"]) with { Link = LossLink.Identity },
         "pml/npairs" => PairLossOptions.InfoNce(1),
+        "pml/multi_similarity_mined" => MultiSimilarity(golden) with { Selection = golden["epsilon"] },
+        "msloss/reference" => MultiSimilarity(golden) with { Selection = golden["epsilon"], Normalize = false },
+        "tfsim/multi_similarity" => MultiSimilarity(golden) with { Selection = golden["epsilon"], Normalize = false, Clamp = SimilarityClamp.AtMostOne },
+        "pml/ntxent" => Each(golden["temperature"]) with { Denominator = PairMeanDenominator.PositivePairs },
+        "pml/ntxent_per_anchor" => Each(golden["temperature"]) with { Pooling = PairPooling.MeanOfEach },
+        "pml/generalized_lifted" => Lifted(golden) with
+        {
+            Pooling = PairPooling.LogSumExp, Link = LossLink.Hinge, Requires = RequiredPairs.Any, Denominator = PairMeanDenominator.All,
+        },
+        "pml/lifted" => Lifted(golden),
+        "tfa/lifted" => Lifted(golden) with { Normalize = false, PositiveMargin = 0, NegativeMargin = -golden["margin"] },
+        "openclip/siglip" => Softmax(golden["scale"]) with
+        {
+            PositiveMargin = -golden["bias"] / golden["scale"], NegativeMargin = -golden["bias"] / golden["scale"],
+            Pooling = PairPooling.Pairs, Requires = RequiredPairs.Any,
+        },
+        "pml/contrastive_cosine" => Contrastive(PairMeasure.Similarity, golden["pos_margin"], golden["neg_margin"]),
+        "pml/contrastive" => Contrastive(PairMeasure.Distance, -golden["pos_margin"], -golden["neg_margin"]),
+        "pml/contrastive_squared" => Contrastive(PairMeasure.SquaredDistance, -golden["pos_margin"], -golden["neg_margin"]),
+        "pml/batch_hard" => Triplet(golden, golden.Text("measure") == "cos" ? PairMeasure.Similarity : PairMeasure.Distance) with
+        {
+            Denominator = PairMeanDenominator.Nonzero,
+        },
+        "tfa/triplet_hard" or "sbert/batch_hard_triplet" or "sbert/batch_hard_soft_margin_triplet" =>
+            Triplet(golden, PairMeasure.Distance) with { Normalize = false, Requires = RequiredPairs.Any },
+        "fastreid/triplet_hard" when golden.Text("measure") == "2 - 2 s" => Triplet(golden, PairMeasure.SquaredDistance) with { Requires = RequiredPairs.Any },
+        "fastreid/triplet_hard" => Triplet(golden, PairMeasure.Distance) with { Normalize = false, Requires = RequiredPairs.Any },
+        "tfsim/triplet" => Triplet(golden, PairMeasure.Similarity) with
+        {
+            Pooling = golden.Text("negative") == "hard" ? PairPooling.Hardest : PairPooling.SemiHard, Normalize = false, Clamp = SimilarityClamp.AtMostOne,
+        },
         _ => throw new InvalidDataException($"{golden.Name}: nobody has said what it is, or that it is left out."),
     };
 
@@ -157,6 +183,42 @@ public static class LossProblems
         Pooling = PairPooling.SeparateByScale,
         Requires = RequiredPairs.Any,
     };
+
+    private static PairLossOptions Each(double temperature) => Softmax(1 / temperature) with { Pooling = PairPooling.Each };
+
+    private static PairLossOptions Lifted(LossCase golden) => Softmax(1) with
+    {
+        Measure = PairMeasure.Distance,
+        PositiveMargin = golden.Params.TryGetProperty("pos_margin", out JsonElement margin) ? -margin.GetDouble() : 0,
+        NegativeMargin = golden.Params.TryGetProperty("neg_margin", out margin) ? -margin.GetDouble() : 0,
+        Pooling = PairPooling.EachOfBothEnds,
+        Link = LossLink.HalfSquaredHinge,
+        Requires = RequiredPairs.Positive,
+        Denominator = PairMeanDenominator.PositivePairs,
+    };
+
+    private static PairLossOptions Contrastive(PairMeasure measure, double positiveMargin, double negativeMargin) => Softmax(1) with
+    {
+        Measure = measure,
+        PositiveMargin = positiveMargin,
+        NegativeMargin = negativeMargin,
+        Pooling = PairPooling.Pairs,
+        Link = LossLink.Hinge,
+        Requires = RequiredPairs.Any,
+        Denominator = PairMeanDenominator.NonzeroPairs,
+    };
+
+    private static PairLossOptions Triplet(LossCase golden, PairMeasure measure)
+    {
+        bool soft = golden.Text("margin") is "" or "0";
+        return Softmax(1) with
+        {
+            Measure = measure,
+            NegativeMargin = soft ? 0 : -golden["margin"], // a query without positives counts with it
+            Pooling = PairPooling.Hardest,
+            Link = soft ? LossLink.Softplus : LossLink.Hinge,
+        };
+    }
 
     private static PairLossOptions Softmax(double scale) => PairLossOptions.MultipleNegativesRanking(scale);
 

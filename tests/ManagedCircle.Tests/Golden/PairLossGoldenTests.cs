@@ -8,7 +8,8 @@ public sealed class PairLossGoldenTests
 {
     public static TheoryData<string> Cases => [.. LossProblems.Run];
 
-    public static TheoryData<string> OfEngine => [.. LossProblems.Run.Where(name => !LeavesRounding(LossSet.Case(name)))];
+    public static TheoryData<string> OfEngine =>
+        [.. LossProblems.Run.Where(name => LossProblems.Of(LossSet.Case(name)).All(call => call.Problem.IsComputed))];
 
     [Fact]
     public void Every_case_is_run_or_left_out_for_a_reason()
@@ -16,9 +17,9 @@ public sealed class PairLossGoldenTests
         LossCase[] all = [.. LossSet.Names.Select(LossSet.Case)];
 
         Assert.Equal(640, all.Length);
-        Assert.All(LossProblems.LeftOut.Keys, group => Assert.Contains(all, golden => golden.Group == group));
-        Assert.Equal(all.Length, LossProblems.Run.Count + all.Count(golden => LossProblems.LeftOut.ContainsKey(golden.Group) || LossProblems.IsQuirk(golden)));
-        Assert.Equal(251, LossProblems.Run.Count);
+        Assert.All(LossProblems.LeftOut.Keys, key => Assert.Contains(all, golden => golden.Group == key || golden.Name == key));
+        Assert.Equal(all.Length - LossProblems.Run.Count, all.Count(golden => LossProblems.WhyLeftOut(golden) is not null));
+        Assert.Equal(492, LossProblems.Run.Count);
     }
 
     [Theory]
@@ -33,11 +34,12 @@ public sealed class PairLossGoldenTests
         AssertIsThePeers(LossSet.Case(name), problem => problem.SolveInFloat(),
             Tolerances.FurtherLossInFloat, Tolerances.FurtherGradientInFloat, Tolerances.LeastGradientInFloat);
 
-    // Of collapsed rows' gradients rounding is left, in each precision its own; and so it is of losses near 0, which decides how many a mean is over.
-    private static bool LeavesRounding(LossCase golden) => golden.Name.Contains("/degenerate_collapsed/", StringComparison.Ordinal)
-        || (golden.Flags.Contains("count_differs") && LossProblems.Of(golden).Any(call => call.Problem.Options.Denominator == PairMeanDenominator.Nonzero));
-
-    private static double ToleranceOf(LossCase golden) => golden.Group == "tfsim/soft_nn" ? Tolerances.PeerEpsilon : Tolerances.PeerInDouble;
+    private static double ToleranceOf(LossCase golden) => golden.Group switch
+    {
+        "tfsim/soft_nn" => Tolerances.PeerEpsilon,
+        "fastreid/triplet_hard" when golden.Text("measure") != "2 - 2 s" => Tolerances.PeerLeastDistance,
+        _ => Tolerances.PeerInDouble,
+    };
 
     private static LossAnswer Solved(ManagedCircle.Reference.ReferenceResult result) =>
         new(new(result.Loss, result.QueryCount, result.ReferenceCount, result.ValidCount, result.NonzeroCount),
@@ -56,7 +58,9 @@ public sealed class PairLossGoldenTests
         double ratio = golden.Flags.Contains("count_differs") && calls[0].Options.Denominator == PairMeanDenominator.Nonzero && counted > 0
             ? (double)peer.NNonzero!.Value / counted : 1;
         Nearly.Equal(ratio * peer.Loss, answers.Average(answer => answer.Result.Loss), ofLoss * Math.Max(1, Math.Abs(peer.Loss)), "loss");
-        if (peer.AnchorLosses is { } losses && calls.Length == 1 && losses.Shape[0] == answers[0].Losses.Length)
+        // The peer's are the sums over the positives, of which its mean over queries takes means.
+        bool summed = calls[0].Options.Pooling == PairPooling.MeanOfEach;
+        if (peer.AnchorLosses is { } losses && !summed && calls.Length == 1 && losses.Shape[0] == answers[0].Losses.Length)
         {
             Nearly.Equal(losses.ToDoubles(), answers[0].Losses, loss => ofLoss * Math.Max(1, Math.Abs(loss)), "losses");
         }

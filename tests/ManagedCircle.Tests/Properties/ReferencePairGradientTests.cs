@@ -60,6 +60,8 @@ public sealed class ReferencePairGradientTests
         Assert.Equal(Enum.GetValues<PairPooling>(), reached.Select(options => options.Pooling).Distinct().Order());
         Assert.Equal(Enum.GetValues<LossLink>(), reached.Select(options => options.Link).Distinct().Order());
         Assert.Equal(Enum.GetValues<RequiredPairs>(), reached.Select(options => options.Requires).Distinct().Order());
+        Assert.Equal(Enum.GetValues<PairMeasure>(), reached.Select(options => options.Measure).Distinct().Order());
+        Assert.Contains(reached, options => options.Selection is not null);
         Assert.Equal(Enum.GetValues<PairMeanDenominator>(), reached.Select(options => options.Denominator).Distinct().Order());
     }
 
@@ -84,13 +86,16 @@ public sealed class ReferencePairGradientTests
     }
 
     /// <summary>
-    /// A problem whose gradient is a derivative: of a logit's own slope, and of the loss where that is a mean, which knows no upstream gradient of a query.
+    /// A problem whose gradient is a derivative: without slopes that are not the logit's own, and of a loss that is a mean, which knows no
+    /// query's upstream gradient.
     /// </summary>
     private static PairLossProblem Differentiable(PairLossProblem problem) => problem with
     {
-        Options = problem.Options.PositiveLogit == PositiveLogit.ArcStraightThrough
-            ? problem.Options with { PositiveLogit = PositiveLogit.Arc }
-            : problem.Options,
+        Options = problem.Options with
+        {
+            PositiveLogit = problem.Options.PositiveLogit == PositiveLogit.ArcStraightThrough ? PositiveLogit.Arc : problem.Options.PositiveLogit,
+            NegativeHardness = 0,
+        },
         Terms = problem.Options.Reduction != LossReduction.Mean ? problem.Terms : problem.Terms with { Upstream = [.. problem.Terms.Upstream.Take(1)] },
     };
 

@@ -21,6 +21,7 @@ public sealed class PairLossesTests
         [nameof(PairLosses.Nearest)] = PairLosses.Nearest,
         [nameof(PairLosses.Mean)] = (p, n, _) => PairLosses.Mean(p, n),
         [nameof(PairLosses.Each)] = PairLosses.Each,
+        [nameof(PairLosses.MeanOfEach)] = PairLosses.MeanOfEach,
         [nameof(PairLosses.EachOfBothEnds)] = (p, n, link) => PairLosses.EachOfBothEnds(p, n, NegativesOfPositives, link),
         [nameof(PairLosses.Pairs)] = PairLosses.Pairs,
         [nameof(PairLosses.Hardest)] = PairLosses.Hardest,
@@ -99,6 +100,38 @@ public sealed class PairLossesTests
         Assert.Equal(4.5, PairLosses.EachOfBothEnds([3], [], [[]], LossLink.HalfSquaredHinge).Loss);
         Assert.Equal(0, PairLosses.Mean([1.5], []).Loss, 1e-15);
     }
+
+    [Fact]
+    public void What_is_of_rows_is_refused_where_there_are_similarities_or_references()
+    {
+        PairLossOptions lifted = new() { Pooling = PairPooling.EachOfBothEnds }, distance = new() { Measure = PairMeasure.Distance };
+
+        AssertRefused("Pooling is EachOfBothEnds", () => ReferenceLoss.AgainstReferences(lifted, [1], [0], [1], [0]));
+        AssertRefused("Pooling is EachOfBothEnds", () => ReferenceLoss.FromSimilarities(lifted, [1], [0], [0]));
+        AssertRefused("Pooling is EachOfBothEnds", () => ReferenceLoss.FromSimilarities(lifted, [1], [PairKind.Positive], 1));
+        AssertRefused("Measure is Distance", () => ReferenceLoss.FromSimilarities(distance, [1], [0], [0]));
+        AssertRefused("Measure is Distance", () => ReferenceLoss.FromSimilarities(distance, [1], [PairKind.Positive], 1));
+        Assert.Throws<ArgumentNullException>(() => ReferenceLoss.SelfBatch((PairLossOptions)null!, [1], [0]));
+    }
+
+    [Theory]
+    [InlineData(PairPooling.LogSumExp, LossLink.Softplus)]
+    [InlineData(PairPooling.Mean, LossLink.Softplus)]
+    [InlineData(PairPooling.Nearest, LossLink.Softplus)]
+    [InlineData(PairPooling.Each, LossLink.Softplus)]
+    [InlineData(PairPooling.Hardest, LossLink.Hinge)]
+    public void A_temperature_of_a_thousandth_stays_finite(PairPooling pooling, LossLink link)
+    {
+        PairLossOptions options = PairLossOptions.InfoNce(temperature: 0.001) with { Pooling = pooling, Link = link };
+
+        ReferenceResult result = ReferenceLoss.SelfBatch(options, [1, 0, -1, 0, 1, 0, 0, 1, -1, 0, .6, .8], [1, 1, 2, 2, 3, 3]);
+
+        Assert.InRange(result.Loss, 100, 3000);
+        Assert.All(result.QueryGradient, g => Assert.True(double.IsFinite(g)));
+    }
+
+    private static void AssertRefused(string message, Func<ReferenceResult> solve) =>
+        Assert.Contains(message, Assert.Throws<ArgumentException>(solve).Message, StringComparison.Ordinal);
 
     private static double[] Differences(double[] at, Func<double[], double> loss)
     {

@@ -18,6 +18,22 @@ public sealed record PairLossProblem(PairLossOptions Options, double[] Rows, lon
     /// <summary>Numbers in a row; 1 where there are no rows.</summary>
     public int Dimension => Labels.Length > 0 ? Rows.Length / Labels.Length : References?.Length > 0 ? References.Length / ReferenceLabels.Length : 1;
 
+    /// <summary>Whether the engine computes such a loss.</summary>
+    public bool IsComputed
+    {
+        get
+        {
+            try
+            {
+                return ThrowIf.NotComputed(Options) is not null;
+            }
+            catch (ArgumentException)
+            {
+                return false;
+            }
+        }
+    }
+
     public ReferenceResult SolveInDouble() => References is null
         ? ReferenceLoss.SelfBatch(Options, Rows, Labels, Terms)
         : ReferenceLoss.AgainstReferences(Options, Rows, Labels, References, ReferenceLabels, Terms);

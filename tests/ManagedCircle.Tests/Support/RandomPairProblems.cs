@@ -33,7 +33,7 @@ public static class RandomPairProblems
         PairLossOptions options = DrawOptions(random);
         int dimension = random.Next(1, maxDimension + 1), queryCount = random.Next(0, maxRows + 1), referenceCount = random.Next(0, maxRows + 1);
         int classCount = random.Next(1, 5);
-        bool self = random.Next(2) == 0;
+        bool self = options.Pooling == PairPooling.EachOfBothEnds || random.Next(2) == 0;
         (double[] rows, long[] labels) = DrawRows(queryCount);
         (double[] references, long[] referenceLabels) = self ? ([], []) : DrawRows(referenceCount);
         return new(options, rows, labels)
@@ -63,16 +63,24 @@ public static class RandomPairProblems
         double[] DrawRow(double scale) => [.. Enumerable.Range(0, dimension).Select(_ => (double)(float)(scale * (random.NextDouble() - random.NextDouble())))];
     }
 
-    /// <summary>Whether a hinge begins near some loss, or a positive lies where the angle is a root of rounding, or where its margin passes pi.</summary>
+    /// <summary>
+    /// Whether a hinge begins near some loss, two pairs of a query are the hardest, or a positive lies where the angle is a root of rounding or its margin
+    /// passes pi.
+    /// </summary>
     private static bool IsNearABend(PairLossProblem problem)
     {
         PairLossOptions options = problem.Options;
         bool hinged = options.Link is LossLink.Hinge or LossLink.HalfSquaredHinge;
         ReferenceResult result = (hinged ? problem with { Options = options with { Link = LossLink.Identity } } : problem).SolveInDouble();
+        bool hardestCounts = options.Pooling is PairPooling.Hardest or PairPooling.SemiHard;
+        int perQuery = Math.Max(1, (problem.References is null ? problem.Labels : problem.ReferenceLabels).Length);
         double[] positives = [.. result.Similarities.Where((_, i) => result.Pairs[i] == PairKind.Positive)];
         return hinged && result.Losses.Any(z => z != 0 && Math.Abs(z) < 1e-3 * options.Factor)
+            || hardestCounts && result.Similarities.Chunk(perQuery).Any(HasTwoAlike)
             || options.PositiveLogit != PositiveLogit.Linear
                 && positives.Any(s => Math.Abs(s) > 0.999 || Math.Abs(s + Math.Cos(options.PositiveMargin)) < 1e-3);
+
+        static bool HasTwoAlike(double[] row) => row.Order().Zip(row.Order().Skip(1)).Any(pair => pair.Second - pair.First < 1e-6);
     }
 
     private static PairLossOptions DrawOptions(Random random)
@@ -86,7 +94,10 @@ public static class RandomPairProblems
                 NegativeScale = random.Next(2) == 0 ? scale : Scale(),
                 PositiveMargin = random.NextDouble() * 1.5,
                 NegativeMargin = random.NextDouble() * 2 - 1,
+                NegativeHardness = random.Next(4) == 0 ? 5 * random.NextDouble() : 0,
                 PositiveLogit = Any<PositiveLogit>(),
+                Measure = Any<PairMeasure>(),
+                Selection = random.Next(4) == 0 ? random.NextDouble() - 0.2 : null,
                 Pooling = Any<PairPooling>(),
                 Link = Any<LossLink>(),
                 Requires = Any<RequiredPairs>(),
