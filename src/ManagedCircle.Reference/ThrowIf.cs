@@ -17,6 +17,12 @@ internal static class ThrowIf
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
+        if (options.Directions != LossDirections.Queries)
+        {
+            throw new ArgumentException(
+                "Directions is Both: expected Queries, as a call of the reference has one direction. Both is the mean of two calls.",
+                nameof(options));
+        }
     }
 
     /// <summary>Throws if there are too few of something.</summary>

@@ -95,7 +95,8 @@ public abstract class EmbeddingLoss : IDisposable
         ThrowIf.Unlike(queries, references);
         ThrowIf.NotTerms(terms, Description, queries.Count, references.Count, self);
         bool whole = Description.OfBatch;
-        ThrowIf.NotLength(losses.Length, whole ? 1 : queries.Count, nameof(losses), whole ? "a whole-batch loss" : "one per query", mayBeEmpty: true);
+        int count = whole ? 1 : queries.Count + (Description.BothDirections ? references.Count : 0);
+        ThrowIf.NotLength(losses.Length, count, nameof(losses), whole ? "a whole-batch loss" : "one per query", mayBeEmpty: true);
         CallMemory memory = default;
         memory.Writes(losses, nameof(losses));
         memory.Writes(queryGradient, "the query gradient");

@@ -27,6 +27,13 @@ public sealed record PairLossOptions
     /// <param name="scale">One over the temperature.</param>
     public static PairLossOptions MultipleNegativesRanking(double scale = 20) => Softmax(scale);
 
+    /// <summary>
+    /// CLIP: InfoNCE of pairs in both directions, each image among the texts and each text among the images (Radford et al., ICML 2021, arXiv 2103.00020). Its
+    /// learned scale's gradient is <see cref="LossResult.ScaleGradient"/>.
+    /// </summary>
+    /// <param name="scale">One over the temperature; it begins at 1 / 0.07, and is held to 100.</param>
+    public static PairLossOptions Clip(double scale = 1 / 0.07) => Softmax(scale) with { Directions = LossDirections.Both };
+
     /// <summary>Normalised softmax (NormFace): cross-entropy of scaled cosines to class weights, the references (Zhai and Wu, arXiv 1811.12649).</summary>
     /// <param name="temperature">One over the scale.</param>
     public static PairLossOptions NormFace(double temperature = 0.05) => Softmax(1 / temperature);
@@ -195,6 +202,9 @@ public sealed record PairLossOptions
 
     /// <summary>The pairs that a query must have.</summary>
     public RequiredPairs Requires { get; init; }
+
+    /// <summary>Whose losses a loss of queries against references is made of.</summary>
+    public LossDirections Directions { get; init; }
 
     /// <summary>A constant factor on every loss and gradient; above 0.</summary>
     public double Factor { get; init; } = 1;

@@ -111,6 +111,7 @@ internal static class ThrowIf
 
         NotDefined(options.PositiveLogit, nameof(options.PositiveLogit));
         NotDefined(options.Measure, nameof(options.Measure));
+        NotDefined(options.Directions, nameof(options.Directions));
         NotDefined(options.Pooling, nameof(options.Pooling));
         NotDefined(options.Link, nameof(options.Link));
         NotDefined(options.Requires, nameof(options.Requires));
@@ -154,8 +155,13 @@ internal static class ThrowIf
         if (options.Measure != PairMeasure.Similarity && (angles || options.Clamp != SimilarityClamp.None))
         {
             throw Argument(
-                $"Measure is {options.Measure}, PositiveLogit is {options.PositiveLogit}, Clamp is {options.Clamp}: expected Linear and None, as for distances.",
+                $"Measure is {options.Measure}, PositiveLogit {options.PositiveLogit}, Clamp {options.Clamp}: expected Linear and None, as for distances.",
                 nameof(options));
+        }
+
+        if (options.Directions == LossDirections.Both && options.ReferenceDiagonal == DiagonalPairs.Removed)
+        {
+            throw Argument($"Directions is {options.Directions} and ReferenceDiagonal is Removed: expected Kept, as all pairs count.", nameof(options));
         }
 
         // The largest logit of unit rows, in base 2, is to stay a float, with room for a sum of two.
@@ -181,7 +187,7 @@ internal static class ThrowIf
         Invalid(options) is { Measure: PairMeasure.Similarity, Selection: null, Pooling: <= PairPooling.Mean }
             ? options
             : throw Argument(
-                $"Pooling is {options.Pooling}, Measure is {options.Measure}, Selection is {options.Selection}: PairLoss has no such loss, ManagedCircle.Reference has.",
+                $"Pooling is {options.Pooling}, Measure {options.Measure}, Selection {options.Selection}: PairLoss has no such loss, ManagedCircle.Reference has.",
                 nameof(options));
 
     // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
@@ -256,6 +262,12 @@ internal static class ThrowIf
     public static void NotTerms(QueryTerms terms, LossDescription loss, int queryCount, int referenceCount, bool self)
     {
         bool whole = loss.OfBatch;
+        if (loss.BothDirections)
+        {
+            NotBothDirections(terms, self);
+            queryCount += referenceCount;
+        }
+
         string perWeight = whole ? "as a whole-batch loss has no queries to weight" : "one per query";
         string perExcluded = self ? "as a batch against itself excludes by SelfDiagonal" : "one per query";
         NotLength(terms.Weights.Length, whole ? 0 : queryCount, nameof(terms.Weights), perWeight, mayBeEmpty: true);
@@ -293,6 +305,16 @@ internal static class ThrowIf
         {
             throw Argument($"{name} is {value}: expected a number.", name);
         }
+    }
+
+    private static void NotBothDirections(QueryTerms terms, bool self)
+    {
+        if (self)
+        {
+            throw new ArgumentException("Directions is Both: expected queries against references, as a batch against itself has one direction.", "batch");
+        }
+
+        NotLength(terms.ExcludedReferences.Length, 0, nameof(terms.ExcludedReferences), "as all pairs count in both directions");
     }
 
     /// <summary>Throws if a row was found to hold NaN or infinity.</summary>

@@ -108,8 +108,6 @@ public sealed class PairLossTests
             AllClose(expected.QueryGradient, actual.QueryGradient);
             AllClose(expected.ReferenceGradient, actual.ReferenceGradient);
         }
-
-        static double[] Doubles(float[] numbers) => [.. numbers.Select(x => (double)x)];
     }
 
     [Theory]
@@ -158,8 +156,8 @@ public sealed class PairLossTests
 
         Assert.Equal(full.ForwardBackward(new EmbeddingBatch(query, [0L]), new EmbeddingBatch(weights, [0L, 1L]), arc, default).Loss, result.Loss);
         double share = 4 * (1 - Math.Exp(-result.Loss)), slope = Math.Sin(Math.Acos(0.6) + 0.5) / 0.8;
-        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], [.. gradient.Select(g => (double)g)]);
-        AllClose([share * (-slope * 0.64 - 0.48), share * (slope * 0.48 + 0.36)], [.. arc.Select(g => (double)g)]);
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], Doubles(gradient));
+        AllClose([share * (-slope * 0.64 - 0.48), share * (slope * 0.48 + 0.36)], Doubles(arc));
     }
 
     [Fact]
@@ -172,8 +170,91 @@ public sealed class PairLossTests
 
         double z = (4 * (0.8 - 0.1)) + (3 * 0.8) - (4 * 0.6), share = 4 / (1 + Math.Exp(-z));
         Close(Math.Log(1 + Math.Exp(z)), result.Loss);
-        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], [.. gradient.Select(g => (double)g)]);
+        AllClose([share * (-0.64 - 0.48), share * (0.48 + 0.36)], Doubles(gradient));
     }
+
+    [Theory]
+    [InlineData(37, 37)]
+    [InlineData(300, 280)]
+    [InlineData(5, 600)]
+    public void Both_directions_are_the_mean_of_one_and_the_other(int queryCount, int referenceCount)
+    {
+        LargeBatch queries = LargeBatch.Draw(5, queryCount, 24, classes: 20), references = LargeBatch.Draw(6, referenceCount, 24, classes: 20);
+        float[] weights = [.. Enumerable.Range(0, queryCount + referenceCount).Select(i => 0.5f + (i % 3))];
+        foreach (PairLossOptions options in (PairLossOptions[])[PairLossOptions.Clip(), PairLossOptions.SupCon() with { Directions = LossDirections.Both }])
+        {
+            using PairLoss both = new(options), one = new(options with { Directions = LossDirections.Queries });
+            float[] ofQueries = new float[queries.Rows.Length], ofReferences = new float[references.Rows.Length], losses = new float[weights.Length];
+            float[] queriesAs = new float[queries.Rows.Length], referencesAs = new float[references.Rows.Length], expectedLosses = new float[weights.Length];
+            float[] queriesAsReferences = new float[queries.Rows.Length], referencesAsReferences = new float[references.Rows.Length];
+
+            LossResult result = both.ForwardBackward(queries.Batch, references.Batch, ofQueries, ofReferences, losses, new() { Weights = weights });
+
+            QueryTerms ofFirst = new() { Weights = weights.AsSpan(0, queryCount) }, ofSecond = new() { Weights = weights.AsSpan(queryCount) };
+            LossResult first = one.ForwardBackward(
+                queries.Batch, references.Batch, queriesAs, referencesAsReferences, expectedLosses.AsSpan(0, queryCount), ofFirst);
+            LossResult second = one.ForwardBackward(
+                references.Batch, queries.Batch, referencesAs, queriesAsReferences, expectedLosses.AsSpan(queryCount), ofSecond);
+            Close((first.Loss + second.Loss) / 2, result.Loss);
+            Close((first.ScaleGradient + second.ScaleGradient) / 2, result.ScaleGradient);
+            Assert.Equal((first.ValidCount + second.ValidCount, queryCount, referenceCount), (result.ValidCount, result.QueryCount, result.ReferenceCount));
+            Nearly.Equal(Doubles(expectedLosses), Doubles(losses), Tolerances.FurtherLossInFloat, "losses");
+            AllClose(Mean(queriesAs, queriesAsReferences), Doubles(ofQueries));
+            AllClose(Mean(referencesAs, referencesAsReferences), Doubles(ofReferences));
+        }
+
+        static double[] Mean(float[] one, float[] other) => [.. one.Zip(other, (x, y) => ((double)x + y) / 2)];
+    }
+
+    [Fact]
+    public void Both_directions_are_the_same_bits_on_any_number_of_threads_and_any_width()
+    {
+        LargeBatch queries = LargeBatch.Draw(5, 700, 24, classes: 20), references = LargeBatch.Draw(6, 600, 24, classes: 20);
+        float[]? expected = null;
+        foreach (SimdWidth width in SameBits.Widths)
+        {
+            using PairLoss loss = new(PairLossOptions.Clip(), new ExecutionOptions { SimdWidth = width, Threads = width == SimdWidth.Scalar ? 3 : 1 });
+            float[] gradient = new float[queries.Rows.Length], referenceGradient = new float[references.Rows.Length];
+            LossResult result = loss.ForwardBackward(queries.Batch, references.Batch, gradient, referenceGradient);
+            float[] answer = [(float)result.Loss, (float)result.ScaleGradient, .. gradient, .. referenceGradient];
+            Assert.True((expected ??= answer).AsSpan().SequenceEqual(answer), $"{width} has other bits.");
+        }
+    }
+
+    [Theory]
+    [InlineData(false)]
+    [InlineData(true)]
+    public void The_gradient_of_the_scale_is_a_difference_of_losses(bool keepsSelf)
+    {
+        DiagonalPairs self = keepsSelf ? DiagonalPairs.Kept : DiagonalPairs.Removed;
+        PairLossProblem At(double scale) => new(PairLossOptions.SupCon(1 / scale) with { SelfDiagonal = self }, Doubles(Rows[..(14 * 6)]), Labels[..14]);
+        double difference = (At(4.001).SolveInDouble().Loss - At(3.999).SolveInDouble().Loss) / 0.002;
+
+        Assert.Equal(difference, At(4).SolveInFloat().Result.ScaleGradient, 1e-5);
+
+        using PairLoss margins = new(PairLossOptions.CosFace()), forward = new(PairLossOptions.InfoNce());
+        float[] gradient = new float[Rows.Length];
+        Assert.True(double.IsNaN(margins.ForwardBackward(new EmbeddingBatch(Rows, Labels), gradient).ScaleGradient));
+        Assert.True(double.IsNaN(forward.Forward(new EmbeddingBatch(Rows, Labels)).ScaleGradient));
+    }
+
+    [Fact]
+    public void Both_directions_need_references_that_are_others()
+    {
+        using PairLoss loss = new(PairLossOptions.Clip());
+        int[] excluded = new int[Count];
+
+        Assert.Contains("Directions is Both: expected Queries", Assert.Throws<ArgumentException>(() =>
+            ReferenceLoss.AgainstReferences(PairLossOptions.Clip(), Doubles(Rows), Pairs, Doubles(Others), Pairs)).Message, StringComparison.Ordinal);
+
+        Assert.Contains("Directions is Both: expected queries against references",
+            Assert.Throws<ArgumentException>(() => loss.Forward(new EmbeddingBatch(Rows, Pairs))).Message, StringComparison.Ordinal);
+        Assert.Contains("ExcludedReferences has length 37: expected 0, as all pairs count in both directions", Assert.Throws<ArgumentException>(() =>
+            loss.Forward(new EmbeddingBatch(Rows, Pairs), new EmbeddingBatch(Others, Pairs), terms: new() { ExcludedReferences = excluded })).Message,
+            StringComparison.Ordinal);
+    }
+
+    private static double[] Doubles(float[] numbers) => [.. numbers.Select(x => (double)x)];
 
     private static void Close(double expected, double actual) =>
         Assert.Equal(expected, actual, Tolerances.FurtherLossInFloat * Math.Max(1, Math.Abs(expected)));
@@ -194,6 +275,7 @@ public sealed class PairLossTests
         { new() { Pooling = PairPooling.Mean, Link = LossLink.Identity }, "Link is Identity and Pooling is Mean: expected Softplus" },
         { new() { Requires = RequiredPairs.Positive }, "Requires is Positive and Pooling is LogSumExp: expected another" },
         { new() { Pooling = PairPooling.Nearest, Requires = RequiredPairs.Any }, "Requires is Any and Pooling is Nearest: expected another" },
+        { PairLossOptions.Clip() with { ReferenceDiagonal = DiagonalPairs.Removed }, "Directions is Both and ReferenceDiagonal is Removed: expected Kept" },
         { new() { Denominator = PairMeanDenominator.WithPositive }, "Denominator is WithPositive and Pooling is LogSumExp: expected another" },
         { new() { PositiveLogit = PositiveLogit.Arc, Normalize = false }, "PositiveLogit is Arc and Normalize is false: expected unit rows" },
         { new() { Pooling = PairPooling.Pairs }, "Requires is PositiveAndNegative and Pooling is Pairs: expected Any" },

@@ -40,6 +40,12 @@ internal sealed record LossDescription(PairFormula Formula)
 
     public required bool CheckInputs { get; init; }
 
+    /// <summary>Whether references count as queries, too.</summary>
+    public bool BothDirections { get; init; }
+
+    /// <summary>The scale where all logits are it times s; 0 where they are not.</summary>
+    public double CommonScale { get; init; }
+
     /// <summary>Whether the loss asks for the totals of positives.</summary>
     public bool KeepsTotals => Finish.Pooling == PairPooling.Mean;
 
@@ -78,6 +84,8 @@ internal sealed record LossDescription(PairFormula Formula)
                 PositiveScale = (float)options.PositiveScale,
                 PositiveMargin = (float)options.PositiveMargin,
             },
+            BothDirections = options.Directions == LossDirections.Both,
+            CommonScale = CommonScaleOf(options),
             Factor = options.Factor,
             Scope = LossScope.PerQuery,
             SelfDiagonal = options.SelfDiagonal,
@@ -122,6 +130,12 @@ internal sealed record LossDescription(PairFormula Formula)
         Highest = Highest(options.Clamp),
         Reach = Reach(options.Normalize),
     };
+
+    private static double CommonScaleOf(PairLossOptions options) =>
+        options is { PositiveMargin: 0, NegativeMargin: 0, NegativeHardness: 0, PositiveLogit: PositiveLogit.Linear, Clamp: SimilarityClamp.None }
+        && options.PositiveScale == options.NegativeScale && options.Pooling != PairPooling.SeparateByScale
+            ? options.PositiveScale
+            : 0;
 
     private static double Lowest(SimilarityClamp clamp) => clamp == SimilarityClamp.MinusOneToOne ? -1 : double.NegativeInfinity;
 

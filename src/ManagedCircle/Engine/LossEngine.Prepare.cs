@@ -17,6 +17,8 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             ReferenceGradient = caller.ReferenceGradient != null,
             Excludes = !call.Self && (!call.Terms.ExcludedReferences.IsEmpty || loss.ReferenceDiagonal == DiagonalPairs.Removed),
             KeepsTotals = loss.KeepsTotals,
+            BothDirections = loss.BothDirections,
+            ScaleGradient = loss.CommonScale > 0 && caller.QueryGradient != null,
             CodesLabels = !(LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References)),
         };
         if (request != shape.Request)
@@ -24,10 +26,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             TakeMemory(request);
         }
 
-        memory.Sums.Clear(Layout.Packed(shape.QueryCount) + Layout.Pack, terms.NegativeExponent);
+        int sums = memory.FirstReferenceSum + Layout.Packed(memory.FirstReferenceSum == 0 ? shape.QueryCount : shape.ReferenceCount) + Layout.Pack;
+        memory.Sums.Clear(sums, terms.NegativeExponent);
         if (memory.Totals.AreKept)
         {
-            memory.Totals.Clear(Layout.Packed(shape.QueryCount) + Layout.Pack);
+            memory.Totals.Clear(sums);
         }
 
         memory.ClearTurns(shape);

@@ -23,7 +23,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
 
         if (caller.Losses != null)
         {
-            new Span<float>(caller.Losses, ofBatch ? 1 : shape.Request.GivenQueries).Clear();
+            new Span<float>(caller.Losses, ofBatch ? 1 : shape.Request.GivenQueries + (loss.BothDirections ? shape.Request.GivenReferences : 0)).Clear();
         }
 
         LossReducer reducer = new()
@@ -46,6 +46,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             NeedsGradient = shape.NeedsGradient,
         };
         progress.Result = ofBatch ? reducer.OfBatch<TSimd>(bothEnds: shape.Self) : reducer.OfQueries<TSimd>();
+        if (loss.BothDirections)
+        {
+            progress.Result = Mean(progress.Result, OfReferences(reducer).OfQueries<TSimd>());
+        }
+
         if (shape.NeedsGradient)
         {
             // What a kept pair of a row with itself adds to dL/du, in units of u: s = <u, u> has the gradient 2 u; and over unordered pairs its
@@ -65,6 +70,31 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             memory.ClearTurns(shape);
         }
     }
+
+    // The same of the references, behind the queries in all that there is of each.
+    private LossReducer OfReferences(LossReducer ofQueries)
+    {
+        int first = memory.FirstReferenceSum, given = shape.Request.GivenQueries;
+        LossReducer reducer = ofQueries;
+        reducer.Sums = memory.Sums.From(first);
+        reducer.Totals = memory.Totals.AreKept ? memory.Totals.From(first) : default;
+        reducer.Coefficients = memory.Coefficients.From(first);
+        (reducer.Count, reducer.QueryCount, reducer.ReferenceCount) = (shape.ReferenceCount, shape.ReferenceCount, shape.QueryCount);
+        reducer.Rows = memory.ReferenceOrder;
+        reducer.Losses = memory.Losses + first;
+        reducer.Factors = memory.Factors + first;
+        reducer.Weights = caller.Weights == null ? null : caller.Weights + given;
+        reducer.Upstream = caller.UpstreamCount > 1 ? caller.Upstream + given : caller.Upstream;
+        reducer.Destination = caller.Losses == null ? null : caller.Losses + given;
+        return reducer;
+    }
+
+    private static LossResult Mean(LossResult ofQueries, LossResult ofReferences) => ofQueries with
+    {
+        Loss = (ofQueries.Loss + ofReferences.Loss) / 2,
+        ValidCount = ofQueries.ValidCount + ofReferences.ValidCount,
+        NonzeroCount = ofQueries.NonzeroCount + ofReferences.NonzeroCount,
+    };
 
     private void ClearRows(float* rows, nint stride, int count)
     {

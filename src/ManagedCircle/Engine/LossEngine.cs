@@ -143,7 +143,19 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
         ThrowIf.NotFinite(loss.CheckInputs, progress.Packing.BadQuery, call.Self ? "rows" : "queries");
         ThrowIf.NotFinite(loss.CheckInputs, progress.Packing.BadReference, "references");
-        return progress.Result;
+        return memory.ScaleParts == null ? progress.Result : progress.Result with { ScaleGradient = ScaleGradient() };
+    }
+
+    // Of logits that are scale times s: sum over pairs of dL/ds s / scale. The sum over queries of <u, dL/du> has each pair of a batch against itself twice.
+    private double ScaleGradient()
+    {
+        double sum = 0;
+        for (int row = 0; row < shape.QueryCount; row++)
+        {
+            sum += memory.ScaleParts[row];
+        }
+
+        return sum / (loss.CommonScale * (shape.Self ? 2 : 1));
     }
 
     public override void Dispose()
@@ -235,7 +247,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
 
             PackedRows references = ReferencesOf(pairs, scratch, panels: true, slices: false, out int firstReference);
             Similarities(pairs, firstRow, references, firstReference, pairs.Similarities);
-            if (shape.Self)
+            if (shape.Self || shape.Request.BothDirections)
             {
                 scratch.Columns.Clear(Layout.Tile, terms.NegativeExponent);
                 LogSumExpTile.Accumulate<TSimd, BothEnds, TForm>(pairs, terms, scratch.Rows, scratch.Columns);
@@ -254,11 +266,11 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             }
 
             Team.PassTurn(ref rowTurn, unit.RowTurn);
-            if (shape.Self && !pairs.Triangle)
+            if ((shape.Self && !pairs.Triangle) || shape.Request.BothDirections)
             {
-                ref int columnTurn = ref memory.RowTurns[unit.ColumnBlock];
+                ref int columnTurn = ref (shape.Self ? memory.RowTurns : memory.ColumnTurns)[unit.ColumnBlock];
                 team.AwaitTurn(ref columnTurn, unit.ColumnTurn);
-                Merge(scratch.Columns, pairs.ColumnTotals, pairs.FirstColumn, pairs.Columns);
+                Merge(scratch.Columns, pairs.ColumnTotals, memory.FirstReferenceSum + pairs.FirstColumn, pairs.Columns);
                 Team.PassTurn(ref columnTurn, unit.ColumnTurn);
             }
 
@@ -295,9 +307,10 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
                 Similarities(pairs, firstRow, references, firstReference, h);
             }
 
-            if (shape.Self)
+            if (shape.Self || shape.Request.BothDirections)
             {
-                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, coefficients.From(firstRow), coefficients.From(pairs.FirstColumn), h);
+                PairCoefficients ofColumns = coefficients.From(memory.FirstReferenceSum + pairs.FirstColumn);
+                PairGradientTile.Compute<TSimd, BothEnds, TForm>(pairs, terms, coefficients.From(firstRow), ofColumns, h);
             }
             else
             {
@@ -394,8 +407,15 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             ordered ? caller.ReferenceGradient : caller.ReferenceGradient + (pairs.FirstColumn * caller.ReferenceStride), caller.ReferenceStride);
     }
 
-    private void UnpackQueries(int first, int count) =>
+    private void UnpackQueries(int first, int count)
+    {
+        for (int row = first; memory.ScaleParts != null && row < first + count; row++)
+        {
+            memory.ScaleParts[row] = RowPacking.Along<TSimd>(memory.Queries, memory.QueryGradient, row, SelfPairs ? memory.SelfSimilarities[row] : 0);
+        }
+
         Unpack(memory.Queries, memory.QueryGradient, memory.QueryOrder, first, count, caller.QueryGradient, caller.QueryStride);
+    }
 
     // The last tile of a block completes its gradient, and takes it to the caller while it is in the cache.
     private void Unpack(in PackedRows packed, float* gradient, int* order, int first, int count, float* destination, nint stride)

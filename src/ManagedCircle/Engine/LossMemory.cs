@@ -14,6 +14,12 @@ internal unsafe struct LossMemory
     /// <summary>Sums of each query, until <see cref="Coefficients"/> take their place.</summary>
     public RunningSums Sums;
 
+    /// <summary>Where the sums of references begin behind those of the queries, where references count as queries, too; or 0.</summary>
+    public int FirstReferenceSum;
+
+    /// <summary>What each row of the queries adds to the gradient of the scale; null where that is not asked for.</summary>
+    public float* ScaleParts;
+
     /// <summary>Totals of each query's positives, and what is added to the gradient of these; none where the loss does not ask for them.</summary>
     public PositiveTotals Totals;
 
@@ -71,11 +77,14 @@ internal unsafe struct LossMemory
             ReferenceGradient = arena.Take<float>(shape.Request.ReferenceGradient ? References.SlicesSize : 0);
         }
 
-        Sums = RunningSums.Lay(ref arena, perQuery);
-        Totals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? perQuery : 0);
-        Shifts = arena.Take<float>(shape.Request.KeepsTotals ? perQuery : 0);
-        Losses = arena.Take<float>(perQuery);
-        Factors = arena.Take<float>(perQuery);
+        FirstReferenceSum = shape.Request.BothDirections ? perQuery : 0;
+        int sums = perQuery + (shape.Request.BothDirections ? perReference : 0);
+        Sums = RunningSums.Lay(ref arena, sums);
+        Totals = PositiveTotals.Lay(ref arena, shape.Request.KeepsTotals ? sums : 0);
+        Shifts = arena.Take<float>(shape.Request.KeepsTotals ? sums : 0);
+        Losses = arena.Take<float>(sums);
+        Factors = arena.Take<float>(sums);
+        ScaleParts = arena.Take<float>(shape.Request.ScaleGradient ? perQuery : 0);
         SelfSimilarities = arena.Take<float>(shape.Self ? perQuery : 0);
         RowTurns = arena.Take<int>(shape.RowBlocks);
         ColumnTurns = arena.Take<int>(shape.Self ? 0 : shape.ColumnBlocks);

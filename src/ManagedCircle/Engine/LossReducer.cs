@@ -88,7 +88,7 @@ internal unsafe struct LossReducer
         total += (ofPositives - 1) * positiveParts;
         if (NeedsGradient)
         {
-            double factor = share * (UpstreamCount == 1 ? *Upstream : 1);
+            double factor = share * (UpstreamCount == 1 ? *Upstream : 1) / (Loss.BothDirections ? 2 : 1);
             float* factors = Weights == null && UpstreamCount <= 1 ? null : Factors;
             float positiveFactor = (float)(Loss.PositiveScale * factor * ofPositives), negativeFactor = (float)(Loss.NegativeScale * factor);
             PairCoefficients.Scale<TSimd>(Coefficients, Count, Terms, positiveFactor, negativeFactor, factors);

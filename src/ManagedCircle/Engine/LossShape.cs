@@ -28,6 +28,12 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     /// <summary>Whether the loss asks for the totals of positives.</summary>
     public bool KeepsTotals { get; init; }
 
+    /// <summary>Whether references count as queries, too.</summary>
+    public bool BothDirections { get; init; }
+
+    /// <summary>Whether the gradient of the scale is asked for.</summary>
+    public bool ScaleGradient { get; init; }
+
     /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
     public bool CodesLabels { get; init; }
 
@@ -35,7 +41,7 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     public bool Equals(LossRequest other) =>
         (Self, QueryCount, ReferenceCount, Dimension) == (other.Self, other.QueryCount, other.ReferenceCount, other.Dimension)
         && (GivenQueries, GivenReferences, Excludes, CodesLabels) == (other.GivenQueries, other.GivenReferences, other.Excludes, other.CodesLabels)
-        && KeepsTotals == other.KeepsTotals
+        && (KeepsTotals, BothDirections, ScaleGradient) == (other.KeepsTotals, other.BothDirections, other.ScaleGradient)
         && (QueryGradient, ReferenceGradient) == (other.QueryGradient, other.ReferenceGradient);
 
     public override int GetHashCode() => HashCode.Combine(QueryCount, ReferenceCount, Dimension, GivenQueries, GivenReferences);

@@ -134,6 +134,15 @@ internal static unsafe class RowPacking
         }
     }
 
+    /// <summary>&lt;u, g + selfSlope u&gt; of a packed row and its dL/du in slices.</summary>
+    [MethodImpl(MethodImplOptions.AggressiveOptimization)]
+    public static float Along<TSimd>(in PackedRows packed, float* gradient, int row, float selfSlope)
+        where TSimd : unmanaged, ISimd<TSimd>
+    {
+        float along = Dot<TSimd>(packed.Slice(0, row), gradient + ((nint)row * Layout.Pack), packed.Dimension, packed.SliceStride);
+        return selfSlope == 0 ? along : along + (selfSlope * SquaredNorm<TSimd>(packed, row));
+    }
+
     /// <summary>&lt;u, u&gt; of a packed row.</summary>
     [MethodImpl(MethodImplOptions.AggressiveOptimization)]
     public static float SquaredNorm<TSimd>(in PackedRows packed, int row)

@@ -106,7 +106,7 @@ public sealed unsafe class LossShapeTests
     [InlineData(600, 1, 300)]
     public void Memory_is_what_was_counted_for_it(int queries, int ignored, int? references = null)
     {
-        foreach (int asked in Enumerable.Range(0, 32))
+        foreach (int asked in Enumerable.Range(0, 64))
         {
             LossRequest request = new(references is null, queries, references ?? queries, 70)
             {
@@ -117,6 +117,8 @@ public sealed unsafe class LossShapeTests
                 Excludes = references is not null && (asked & 4) != 0,
                 CodesLabels = (asked & 8) != 0,
                 KeepsTotals = (asked & 16) != 0,
+                BothDirections = references is not null && (asked & 32) != 0,
+                ScaleGradient = (asked & 32) != 0,
             };
             LossShape shape = new(request, threads: 3);
             Arena counted = default;
