@@ -14,7 +14,8 @@ public sealed class NearestNeighborsTests
     {
         { 1, 1, 1, 1 }, { 1, 300, 127, 5 }, { 300, 1, 3, 4 }, { 2, 3, 1100, 1 }, { 7, 31, 32, 31 }, { 33, 33, 33, 32 }, { 5, 700, 40, 33 },
         { 40, 257, 513, 64 },
-        { 65, 530, 12, 500 }, { 4, 1300, 300, 10 }, { 290, 520, 8, 7 }, { 3, 2500, 16, 1024 }, { 0, 5, 3, 2 }, { 5, 0, 3, 2 },
+        { 65, 530, 12, 500 }, { 4, 1300, 300, 10 }, { 290, 520, 8, 7 }, { 3, 2500, 16, 1024 }, { 1, 1500, 33, 40 }, { 4, 9000, 64, 10 },
+        { 0, 5, 3, 2 }, { 5, 0, 3, 2 },
     };
 
     [Theory]
@@ -203,6 +204,38 @@ public sealed class NearestNeighborsTests
         (int[] expected, _) = Sorted(matrix, Queries, 3, 1, (query, reference) => reference != excluded[query]);
         Assert.Equal(expected, indices);
         Assert.InRange(search.WorkspaceBytes, 0, 128 << 20);
+    }
+
+    // Few queries look at rows first, and have those packed that may be near: here of every size, and so close that rounding tells them apart.
+    [Theory]
+    [InlineData(SimilarityMeasure.Cosine)]
+    [InlineData(SimilarityMeasure.InnerProduct)]
+    public void Few_queries_find_the_nearest_of_many_that_are_all_but_equal(SimilarityMeasure measure)
+    {
+        const int Dimension = 67, References = 3000, K = 25;
+        foreach (int queries in (int[])[1, 3, 4, 5])
+        {
+            SimilarityProblem problem = new((queries, References, Dimension), seed: queries);
+            Random random = new(queries);
+            for (int row = 0; row < References; row++)
+            {
+                float scale = row % 11 == 0 ? MathF.Pow(10, random.Next(-25, 12)) : 1;
+                for (int i = 0; i < Dimension; i++)
+                {
+                    problem.References[(row * Dimension) + i] = (problem.Queries[i] + (1e-6f * random.NextSingle())) * scale;
+                }
+            }
+
+            (int[] expected, float[] expectedSimilarities) = Sorted(Matrix(problem, measure), queries, References, K, static (_, _) => true);
+            foreach (SimdWidth width in ExecutionOptions.AvailableSimdWidths)
+            {
+                (int[] indices, float[] similarities) = (new int[queries * K], new float[queries * K]);
+                using NearestNeighbors search = new(measure, new() { SimdWidth = width, Threads = 2 });
+                search.Find(problem.QueryRows, problem.ReferenceRows, K, indices, similarities);
+                Assert.Equal(expected, indices);
+                AssertSameBits(expectedSimilarities, similarities);
+            }
+        }
     }
 
     [Fact]

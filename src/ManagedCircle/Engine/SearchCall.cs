@@ -36,6 +36,9 @@ internal readonly record struct SearchShape
     // Units that each worker has at least, so that they end together.
     private const int UnitsPerWorker = 8;
 
+    // Up to so many queries, rows that are certainly not wanted are not packed, if at least so many references are there for each that is.
+    private const int FewQueries = 4, ReferencesPerWanted = 16;
+
     public int QueryCount { get; private init; }
 
     public int ReferenceCount { get; private init; }
@@ -49,6 +52,9 @@ internal readonly record struct SearchShape
 
     /// <summary>Whether the references are packed already.</summary>
     public bool Packed { get; private init; }
+
+    /// <summary>Whether rows are looked at before they are packed, as most need not be.</summary>
+    public bool Filtered { get; private init; }
 
     /// <summary>Queries that go over the references together; others follow them.</summary>
     public int QueriesAtOnce { get; private init; }
@@ -78,6 +84,7 @@ internal readonly record struct SearchShape
             Wanted = wanted,
             Workers = workers,
             Packed = call.Packed.Panels != null,
+            Filtered = call.Packed.Panels == null && call.Queries.Count <= FewQueries && call.ReferenceCount / ReferencesPerWanted >= wanted,
             QueriesAtOnce = Math.Min(call.Queries.Count, most),
             RowBlock = Math.Clamp((1 << 15) / dimension / Layout.Pack * Layout.Pack, 2 * Layout.Pack, Layout.Tile),
             ColumnBlock = Math.Clamp((1 << 15) / dimension / Layout.Pack * Layout.Pack, Layout.Pack, Layout.Tile),
@@ -145,6 +152,12 @@ internal unsafe struct SearchScratch
     /// <summary>The references of a block, where they come as rows: panels, and the slices of one panel over each other.</summary>
     public PackedRows References;
 
+    /// <summary>The queries as a filter has them, where rows are looked at first.</summary>
+    public FilterQuery* Queries;
+
+    /// <summary>Their (unit) rows, shape [queries, dimension].</summary>
+    public float* QueryRows;
+
     public static SearchScratch Lay(ref Arena arena, in SearchShape shape)
     {
         SearchScratch scratch = default;
@@ -152,6 +165,8 @@ internal unsafe struct SearchScratch
         scratch.References = PackedRows.Lay(ref arena, shape.Packed ? 0 : shape.ColumnBlock, shape.Dimension, slices: false);
         scratch.References.Slices = arena.Take<float>(Layout.Pack * Layout.Pack);
         scratch.References.SliceStride = 0;
+        scratch.Queries = arena.Take<FilterQuery>(shape.Filtered ? shape.QueryCount : 0);
+        scratch.QueryRows = arena.Take<float>(shape.Filtered ? (nint)shape.QueryCount * shape.Dimension : 0);
         return scratch;
     }
 }

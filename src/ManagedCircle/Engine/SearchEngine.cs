@@ -6,7 +6,8 @@ namespace ManagedCircle.Engine;
 /// <summary>How queries find their nearest references: similarities are looked at where they are made, and never become a matrix.</summary>
 /// <remarks>
 /// <b>Pack</b> the queries, then take blocks of references: pack one into the worker's scratch, unless it is packed already, multiply it with the queries, a
-/// strip of 32 references at a time, and <b>keep</b> of a strip what is above a query's threshold. In the end the lists of the workers become one.
+/// strip of 32 references at a time, and <b>keep</b> of a strip what is above a query's threshold. Few queries <b>look</b> at rows first, and have those packed
+/// that may be. In the end the lists of the workers become one.
 /// </remarks>
 internal abstract class SearchEngine : IDisposable
 {
@@ -182,20 +183,19 @@ internal sealed unsafe class SearchEngine<TSimd> : SearchEngine
         ref SearchScratch scratch = ref memory.ScratchOf(worker);
         RowsToPack queries = new() { Rows = caller.Queries, Stride = caller.QueryStride, Packed = memory.Queries };
         packing.Run<TSimd>(team, queries, default, caller.Normalize, scratch.Strip);
+        PrepareFilter(scratch);
         int blocks = shape.Blocks, perGroup = Layout.Packed(Layout.Blocks(memory.Queries.Count, groups));
         for (long step = team.Next(ref taken); step < (long)groups * blocks; step = team.Next(ref taken))
         {
             int first = (int)(step / blocks) * perGroup, end = Math.Min(first + perGroup, memory.Queries.Count);
             int reference = (int)(step % blocks) * shape.ColumnBlock, count = Math.Min(shape.ColumnBlock, shape.ReferenceCount - reference);
-            float* panels = first < end ? PanelsOf(reference, count, ref scratch) : null;
-            for (int query = first; query < end; query += shape.RowBlock)
+            int atOnce = shape.Filtered ? Layout.Pack : count;
+            for (; count > 0 && first < end; reference += atOnce, count -= atOnce)
             {
-                int rows = Math.Min(shape.RowBlock, end - query);
-                float* panel = panels;
-                for (int column = 0; column < count; column += Layout.Pack, panel += memory.Queries.PanelSize)
+                int some = Math.Min(atOnce, count);
+                if (!shape.Filtered || MayPass(reference, some, scratch, sink.Thresholds))
                 {
-                    Multiply(query, rows, panel, scratch.Strip);
-                    StripScan.Run<TSimd, TSink>(scratch.Strip, query, rows, reference + column, Math.Min(Layout.Pack, count - column), ref sink);
+                    SearchBlock(first, end, reference, some, scratch, ref sink);
                 }
             }
 
@@ -203,8 +203,39 @@ internal sealed unsafe class SearchEngine<TSimd> : SearchEngine
         }
     }
 
+    private void SearchBlock<TSink>(int first, int end, int reference, int count, in SearchScratch scratch, ref TSink sink)
+        where TSink : struct, INeighborSink
+    {
+        float* panels = PanelsOf(reference, count, scratch);
+        for (int query = first; query < end; query += shape.RowBlock)
+        {
+            int rows = Math.Min(shape.RowBlock, end - query);
+            float* panel = panels;
+            for (int column = 0; column < count; column += Layout.Pack, panel += memory.Queries.PanelSize)
+            {
+                Multiply(query, rows, panel, scratch.Strip);
+                StripScan.Run<TSimd, TSink>(scratch.Strip, query, rows, reference + column, Math.Min(Layout.Pack, count - column), ref sink);
+            }
+        }
+    }
+
+    private void PrepareFilter(in SearchScratch scratch)
+    {
+        for (int query = 0; shape.Filtered && query < shape.QueryCount; query++)
+        {
+            float* row = scratch.QueryRows + ((nint)query * shape.Dimension);
+            TileCopy.Slices(memory.Queries.Slice(0, query), memory.Queries.SliceStride, shape.Dimension, row);
+            scratch.Queries[query] = RowFilter.Of<TSimd>(row, shape.Dimension);
+        }
+    }
+
+    private bool MayPass(int reference, int count, in SearchScratch scratch, float* thresholds) =>
+        RowFilter.MayPass<TSimd>(
+            caller.References + (reference * caller.ReferenceStride), caller.ReferenceStride, count, shape.Dimension,
+            new(scratch.Queries, shape.QueryCount), thresholds, caller.Normalize);
+
     // The panels of a block, of references that come as rows made in the worker's scratch.
-    private float* PanelsOf(int reference, int count, ref SearchScratch scratch)
+    private float* PanelsOf(int reference, int count, in SearchScratch scratch)
     {
         if (shape.Packed)
         {

@@ -9,8 +9,8 @@ internal static unsafe class RowPacking
     /// <summary>Norms below this count as this.</summary>
     public const float NormFloor = 1e-12f;
 
-    // Sums of squares in this range lost nothing to underflow or overflow, and belong to rows well above the floor.
-    private const float SafeLow = 1e-22f, SafeHigh = 1e37f;
+    /// <summary>Sums of squares in this range lost nothing to underflow or overflow, and belong to rows well above the floor.</summary>
+    public const float SafeLow = 1e-22f, SafeHigh = 1e37f;
 
     private const float Shrink = 1f / (1L << 40);
 

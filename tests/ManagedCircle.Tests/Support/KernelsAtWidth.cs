@@ -60,6 +60,9 @@ internal abstract unsafe class KernelsAtWidth
     /// <summary><see cref="TileCopy.StreamRows"/>.</summary>
     public abstract void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride);
 
+    /// <summary><see cref="RowFilter.MayPass"/> for one row and one query, the (unit) row of which is given.</summary>
+    public abstract bool MayPass(float* row, int dimension, float* query, float threshold, bool normalize);
+
     /// <inheritdoc cref="StripScan.Run"/>
     public abstract void Scan(float* strip, int query, int rows, int reference, int columns, ref NearestLists lists);
 
@@ -216,6 +219,9 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
 
     public override void Unpack(in PackedRows packed, float* gradient, int row, bool normalize, float selfSlope, float* destination) =>
         RowPacking.Unpack<TSimd>(packed, gradient, row, normalize, selfSlope, destination);
+
+    public override bool MayPass(float* row, int dimension, float* query, float threshold, bool normalize) =>
+        RowFilter.MayPass<TSimd>(row, dimension, 1, dimension, [RowFilter.Of<TSimd>(query, dimension)], &threshold, normalize);
 
     public override void Scan(float* strip, int query, int rows, int reference, int columns, ref NearestLists lists) =>
             StripScan.Run<TSimd, NearestLists>(strip, query, rows, reference, columns, ref lists);
