@@ -155,7 +155,7 @@ internal static class ThrowIf
         if (options.Measure != PairMeasure.Similarity && (angles || options.Clamp != SimilarityClamp.None))
         {
             throw Argument(
-                $"Measure is {options.Measure}, PositiveLogit {options.PositiveLogit}, Clamp {options.Clamp}: expected Linear and None, as for distances.",
+                $"Measure is {options.Measure}, PositiveLogit is {options.PositiveLogit}, Clamp is {options.Clamp}: expected Linear and None for distances.",
                 nameof(options));
         }
 
@@ -187,7 +187,7 @@ internal static class ThrowIf
         Invalid(options) is { Measure: PairMeasure.Similarity, Selection: null, Pooling: <= PairPooling.Mean }
             ? options
             : throw Argument(
-                $"Pooling is {options.Pooling}, Measure {options.Measure}, Selection {options.Selection}: PairLoss has no such loss, ManagedCircle.Reference has.",
+                $"Pooling is {options.Pooling}, Measure is {options.Measure}, Selection is {options.Selection}: only ManagedCircle.Reference has such a loss.",
                 nameof(options));
 
     // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
