@@ -55,6 +55,24 @@ public sealed class TrainCommandTests : IDisposable
     }
 
     [Fact]
+    public void Losses_are_compared_from_one_start()
+    {
+        JsonElement report = Run("train --steps 60 --loss circle,supcon,multi-similarity,info-nce"), alone = Run("train --steps 60 --loss SupCon");
+
+        JsonElement[] results = [.. report.GetProperty("results").EnumerateArray()];
+        string[] expected =
+        [
+            "raw", "PCA", "projection before", "projection after circle", "projection after supcon", "projection after multi-similarity",
+            "projection after info-nce",
+        ];
+        Assert.Equal(expected, results.Select(row => row.GetProperty("representation").GetString()));
+        Assert.All(results[3..], row => Assert.InRange(row.GetProperty("mapAtR").GetDouble(), results[2].GetProperty("mapAtR").GetDouble() + 0.2, 1));
+        Assert.Equal(alone.GetProperty("results")[3].GetProperty("mapAtR").GetDouble(), results[4].GetProperty("mapAtR").GetDouble());
+        Assert.Equal(alone.GetProperty("loss").GetDouble(), report.GetProperty("losses")[1].GetProperty("loss").GetDouble());
+        Assert.Equal((JsonValueKind.Number, JsonValueKind.Null), (report.GetProperty("gamma").ValueKind, alone.GetProperty("gamma").ValueKind));
+    }
+
+    [Fact]
     public void Rows_of_ones_own_are_split_in_half_and_the_saved_projection_is_theirs()
     {
         const int Count = 81, Dimension = 6;
@@ -92,6 +110,11 @@ public sealed class TrainCommandTests : IDisposable
     [InlineData("train --dimension 0", "--dimension is '0': expected a whole number from 1 to 2147483647.")]
     [InlineData("train --gamma 1e39", "Gamma is 1E+39: expected a number above 0 that a float holds, from 1.2E-38 up.")]
     [InlineData("train --gamma 0", "--gamma is '0': expected a finite number above 0.")]
+    [InlineData("train --loss supcon,none", "--loss is 'supcon,none': expected circle, supcon, multi-similarity, info-nce, nca, decoupled-contrastive, "
+        + "generalized-lifted, or some of these with commas between them.")]
+    [InlineData("train --loss supcon --margin 0.3", "--gamma and --margin are of circle: expected it among the losses of --loss.")]
+    [InlineData("train --loss circle,supcon --save W.npy", "--save writes one projection: expected one loss of --loss.")]
+    [InlineData("train --loss supcon --report page.html", "--report shows a training with circle: expected no other loss of --loss.")]
     public void A_line_that_makes_no_sense_is_a_usage_error(string line, string reason)
     {
         CommandRun run = CommandRun.Of(line);

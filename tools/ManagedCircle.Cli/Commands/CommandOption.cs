@@ -28,6 +28,18 @@ internal static class CommandOption
             choices, choice => choice.Word.Equals(word, StringComparison.OrdinalIgnoreCase)) is >= 0 and int index ? choices[index].Value : null);
     }
 
+    /// <summary>Some of a few words, with commas between them.</summary>
+    public static Option<ImmutableArray<T>?> Choices<T>(string name, string form, string description, params (string Word, T Value)[] choices)
+    {
+        string expected = $"{string.Join(", ", choices.Select(choice => choice.Word))}, or some of these with commas between them";
+        return Parsed<ImmutableArray<T>>(name, form, $"{description}: {expected}", expected, words =>
+        {
+            int[] chosen = [.. words.Split(',').Select(word =>
+                Array.FindIndex(choices, choice => choice.Word.Equals(word, StringComparison.OrdinalIgnoreCase)))];
+            return chosen.Contains(-1) ? null : [.. chosen.Select(index => choices[index].Value)];
+        });
+    }
+
     /// <summary>A finite number.</summary>
     public static Option<double?> Number(string name, string letter, string description, bool positive = false) =>
         Parsed<double>(name, letter, description, positive ? "a finite number above 0" : "a finite number", word =>

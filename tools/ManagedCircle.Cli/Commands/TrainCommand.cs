@@ -1,3 +1,4 @@
+using System.Collections.Immutable;
 using System.CommandLine;
 using System.Diagnostics;
 using ManagedCircle.Cli.Npy;
@@ -26,8 +27,10 @@ internal static class TrainCommand
     private static readonly Option<int?> Steps =
         CommandOption.Count("--steps", "n", $"How many batches to train on ({DefaultSteps})", least: 0, most: 10_000_000);
     private static readonly Option<int?> Seed = CommandOption.Count("--seed", "s", "What the first weights and the batches are drawn from (0)", least: 0);
-    private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale (80)", positive: true);
-    private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m (0.4)");
+    private static readonly Option<ImmutableArray<TrainingLoss>?> Losses = CommandOption.Choices(
+        "--loss", "NAME,...", "What to train with, each from the same start (circle)", [.. TrainingLoss.All.Select(loss => (loss.Name, loss))]);
+    private static readonly Option<double?> Gamma = CommandOption.Number("--gamma", "G", "The scale of circle (80)", positive: true);
+    private static readonly Option<double?> Margin = CommandOption.Number("--margin", "M", "The relaxation factor m of circle (0.4)");
     private static readonly Option<string?> Save = CommandOption.File("--save", "W.npy", "Write W, [D, d], and W.bias.npy, [d]: project with X @ W + bias");
     private static readonly Option<string?> PageFile = CommandOption.File(
         "--report", "report.html", "Write a page: loss curve, similarities before and after, hardest pairs");
@@ -37,7 +40,7 @@ internal static class TrainCommand
     {
         Command command = new("train", "Learn a linear projection of embeddings with the loss, and measure what it did to retrieval.")
         {
-            Embeddings, Labels, IgnoreLabel, Dimension, Steps, Seed, Gamma, Margin, Save, PageFile, Json,
+            Embeddings, Labels, IgnoreLabel, Dimension, Steps, Seed, Losses, Gamma, Margin, Save, PageFile, Json,
         };
         command.SetAction(Run);
         return command;
@@ -57,6 +60,7 @@ internal static class TrainCommand
         }
 
         int steps = command.GetValue(Steps) ?? DefaultSteps, seed = command.GetValue(Seed) ?? 0;
+        ImmutableArray<TrainingLoss> kinds = ReadLosses(command);
         CircleLossOptions options = CommandOption.Valid(CircleLossOptions.Paper with
         {
             Gamma = command.GetValue(Gamma) ?? CircleLossOptions.Paper.Gamma,
@@ -78,11 +82,28 @@ internal static class TrainCommand
         RetrievalResult pca = Measure(command, "PCA", components.Apply(test));
         LabeledRows testBefore = projection.Apply(test);
         RetrievalResult before = Measure(command, "projection before", testBefore);
-        (double[] losses, TimeSpan lossTime) = Phase(command, "training", steps, done => Trainer.Train(projection, training, batches, options, steps, done));
+        bool several = kinds.Length > 1;
+        using EmbeddingLoss loss = kinds[0].Create(options);
+        (double[] losses, TimeSpan lossTime) = Phase(
+            command, Title(kinds[0]), steps, done => Trainer.Train(projection, training, batches, loss, steps, done));
         LabeledRows testAfter = projection.Apply(test);
-        RetrievalResult after = Measure(command, "projection after", testAfter);
+        RetrievalResult after = Measure(command, $"projection after{(several ? $" {kinds[0].Name}" : "")}", testAfter);
+        List<TrainedLoss> trained = [new(kinds[0].Name, losses.LastOrDefault(double.NaN), lossTime.TotalMilliseconds)];
+        List<RetrievalResult> others = [];
+        foreach (TrainingLoss kind in kinds.Skip(1))
+        {
+            // The same first weights and batches.
+            Random again = new(seed);
+            BalancedBatches sameBatches = new(training, again);
+            using Projection other = Projection.Draw(rows.Dimension, dimension, again);
+            using EmbeddingLoss otherLoss = kind.Create(options);
+            (double[] otherLosses, TimeSpan otherTime) = Phase(
+                command, Title(kind), steps, done => Trainer.Train(other, training, sameBatches, otherLoss, steps, done));
+            others.Add(Measure(command, $"projection after {kind.Name}", other.Apply(test)));
+            trained.Add(new(kind.Name, otherLosses.LastOrDefault(double.NaN), otherTime.TotalMilliseconds));
+        }
 
-        double collapsed = Trainer.CollapsedLoss(training, batches, options);
+        double collapsed = Trainer.CollapsedLoss(training, batches, loss);
         LabeledRows sample = projection.Apply(training.Take([.. Enumerable.Range(0, Math.Min(training.Count, HintRows))]));
         PairStatistics pairs = PairStatistics.Of(options, new EmbeddingBatch(sample.Values, sample.Labels));
         TrainingReport report = new(
@@ -90,17 +111,18 @@ internal static class TrainCommand
             test.Count,
             steps,
             seed,
-            options.Gamma,
-            options.Margin,
-            [raw, pca, before, after],
+            kinds.Contains(TrainingLoss.Circle) ? options.Gamma : null,
+            kinds.Contains(TrainingLoss.Circle) ? options.Margin : null,
+            [raw, pca, before, after, .. others],
             losses.LastOrDefault(double.NaN),
             lossTime.TotalMilliseconds,
             Stopwatch.GetElapsedTime(start).TotalMilliseconds,
             all.Count - rows.Count,
             [
                 .. command.GetValue(IgnoreLabel) is null && all.Labels.Contains(Unlabelled) ? [TrainingHints.Unlabelled] : Array.Empty<string>(),
-                .. TrainingHints.Of(losses, collapsed, pairs, raw.MapAtR, pca.MapAtR, Retrieval.Measure(sample).MapAtR, after.MapAtR),
-            ]);
+                .. several ? [] : TrainingHints.Of(losses, collapsed, pairs, raw.MapAtR, pca.MapAtR, Retrieval.Measure(sample).MapAtR, after.MapAtR),
+            ],
+            trained);
         if (saved is not null)
         {
             NpyWriter.Write<float>(saved.Value.W, projection.ToColumns(), rows.Dimension, dimension);
@@ -115,6 +137,27 @@ internal static class TrainCommand
 
         files.Commit();
         Write(command, report);
+    }
+
+    private static string Title(TrainingLoss loss) => loss == TrainingLoss.Circle ? "training" : $"training, {loss.Name}";
+
+    /// <summary>The losses named, with which the other options must make sense.</summary>
+    private static ImmutableArray<TrainingLoss> ReadLosses(ParseResult command)
+    {
+        ImmutableArray<TrainingLoss> kinds = command.GetValue(Losses) ?? [TrainingLoss.Circle];
+        if (!kinds.Contains(TrainingLoss.Circle) && (command.GetValue(Gamma) ?? command.GetValue(Margin)) is not null)
+        {
+            throw new UsageException("--gamma and --margin are of circle: expected it among the losses of --loss.");
+        }
+
+        if (kinds.Length > 1 && command.GetValue(Save) is not null)
+        {
+            throw new UsageException("--save writes one projection: expected one loss of --loss.");
+        }
+
+        return command.GetValue(PageFile) is null || kinds is [{ Options: null }]
+            ? kinds
+            : throw new UsageException("--report shows a training with circle: expected no other loss of --loss.");
     }
 
     private static T Phase<T>(ParseResult command, string title, int parts, Func<Action, T> work) =>

@@ -11,9 +11,8 @@ internal static class Trainer
     /// <summary>Moves the projection's weights and bias down the loss for so many batches; the learning rate falls to 0 as half a cosine.</summary>
     /// <returns>The loss of every batch, and the time spent inside the loss.</returns>
     public static (double[] Losses, TimeSpan LossTime) Train(
-        Projection projection, LabeledRows rows, BalancedBatches batches, CircleLossOptions options, int steps, Action stepDone)
+        Projection projection, LabeledRows rows, BalancedBatches batches, EmbeddingLoss loss, int steps, Action stepDone)
     {
-        using CircleLoss loss = new(options);
         Adam weights = new(projection.Weights), bias = new(projection.Bias);
         double[] losses = new double[steps];
         TimeSpan lossTime = TimeSpan.Zero;
@@ -36,13 +35,13 @@ internal static class Trainer
         return (losses, lossTime);
     }
 
-    /// <summary>The loss of a batch whose rows all point one way: <c>gamma (1 - 2 m^2)</c>, and the log of how many pairs of each kind a row has.</summary>
-    public static double CollapsedLoss(LabeledRows rows, BalancedBatches batches, CircleLossOptions options)
+    /// <summary>The loss of a batch whose rows all point one way.</summary>
+    /// <remarks>For Circle loss <c>gamma (1 - 2 m^2)</c>, and the log of how many pairs of each kind a row has.</remarks>
+    public static double CollapsedLoss(LabeledRows rows, BalancedBatches batches, EmbeddingLoss loss)
     {
         long[] labels = [.. batches.Next().Select(row => rows.Labels[row])];
         float[] ones = new float[labels.Length];
         Array.Fill(ones, 1);
-        using CircleLoss loss = new(options);
         return loss.Forward(new EmbeddingBatch(ones, labels, 1)).Loss;
     }
 }

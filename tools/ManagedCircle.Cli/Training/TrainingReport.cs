@@ -21,14 +21,15 @@ internal sealed record TrainingReport(
     int Test,
     int Steps,
     int Seed,
-    double Gamma,
-    double Margin,
+    double? Gamma,
+    double? Margin,
     IReadOnlyList<RetrievalResult> Results,
     double Loss,
     double LossMilliseconds,
     double Milliseconds,
     int Ignored,
-    IReadOnlyList<string> Hints)
+    IReadOnlyList<string> Hints,
+    IReadOnlyList<TrainedLoss> Losses)
 {
     /// <summary>What was done, in a sentence.</summary>
     internal string Summary
@@ -36,8 +37,9 @@ internal sealed record TrainingReport(
         get
         {
             string ignored = Ignored == 0 ? string.Empty : Text($" ({Ignored} rows of the ignored label took no part)");
-            return Text($"{Steps} steps on {Training} rows, measured on {Test} others{ignored}: ")
-                + Text($"{Milliseconds / 1000:F2} s, of which {LossMilliseconds / 1000:F2} s inside the loss.");
+            string each = Losses.Count == 1 ? string.Empty : Text($" with each of {Losses.Count} losses");
+            return Text($"{Steps} steps{each} on {Training} rows, measured on {Test} others{ignored}: ")
+                + Text($"{Milliseconds / 1000:F2} s, of which {Losses.Sum(loss => loss.LossMilliseconds) / 1000:F2} s inside the loss.");
         }
     }
 
