@@ -434,10 +434,19 @@ public sealed class CrossBatchMemory
 
     /// <summary>Reads a memory that <see cref="Save(string)"/> wrote.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">It is no such memory, is of another version, is cut short, goes on after its end, or was altered.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is no such memory, is of another version, is cut short, goes on after its end, or was altered; or is a device or a pipe, which
+    /// <see cref="Load(Stream)"/> reads.
+    /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static CrossBatchMemory Load(string path)
     {
+        // Devices and pipes have no length. Opening a pipe that nobody writes to would wait for ever.
+        if (new FileInfo(ReplacedFile.RealPath(path)) is { Exists: true, Length: 0 })
+        {
+            throw new InvalidDataException(Invariant($"{path} is empty, a device or a pipe: expected a file that Save wrote."));
+        }
+
         using FileStream stream = File.OpenRead(path);
         return LoadToEnd(stream);
     }

@@ -57,6 +57,23 @@ public sealed class SavedMemoryTests : IDisposable
     }
 
     [Fact]
+    public void Devices_pipes_and_directories_are_not_read()
+    {
+        Assert.SkipWhen(OperatingSystem.IsWindows(), "Windows has no device files");
+        Directory.CreateDirectory(directory["directory"]);
+        DotnetProcess.Shell("mkfifo", directory["pipe"]);
+        File.CreateSymbolicLink(directory["link"], "pipe");
+
+        foreach (string path in (string[])["/dev/zero", directory["pipe"], directory["link"]])
+        {
+            Assert.Equal($"{path} is empty, a device or a pipe: expected a file that Save wrote.",
+                Assert.Throws<InvalidDataException>(() => CrossBatchMemory.Load(path)).Message);
+        }
+
+        Assert.Throws<UnauthorizedAccessException>(() => CrossBatchMemory.Load(directory["directory"]));
+    }
+
+    [Fact]
     public void A_link_is_written_through_and_modes_are_kept()
     {
         File.WriteAllText(directory["real"], "old");

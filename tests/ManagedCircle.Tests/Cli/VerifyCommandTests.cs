@@ -405,6 +405,21 @@ public sealed class VerifyCommandTests(GoldenSetFixture golden) : IDisposable
     }
 
     [Fact]
+    public void A_constant_added_to_every_loss_is_no_rounding()
+    {
+        CaseAnswers[] cases = [.. golden.Small.Where(vectors => vectors.Answers.ContainsKey(Quantity.Loss)).Select(vectors =>
+        {
+            Dictionary<string, double[]> answers = new(vectors.Answers);
+            answers[Quantity.Loss] = [answers[Quantity.Loss][0] + 0.01];
+            return new CaseAnswers(vectors.Problem, vectors.Item, vectors.Answers, answers, new HashSet<string> { Quantity.Loss });
+        })];
+
+        Assert.StartsWith($"loss: wrong in {cases.Length} of {cases.Length} cases; each is the expected one + 0.01 in every number",
+            Findings.Of(cases, NumberFormat.Float32)[0], StringComparison.Ordinal);
+        Assert.Null(Diagnosis.Of(cases, NumberFormat.Float32));
+    }
+
+    [Fact]
     public void A_mistake_that_only_many_rows_show_is_summarised_by_where_it_begins()
     {
         CaseAnswers[] cases = [.. golden.All.Where(vectors => vectors.Problem.Name is "shape-64x64" or "shape-65x63" or "shape-100x130").Select(vectors =>

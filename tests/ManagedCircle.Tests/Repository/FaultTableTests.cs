@@ -1,3 +1,4 @@
+using System.Globalization;
 using System.Reflection;
 using System.Text.RegularExpressions;
 using ManagedCircle.Tests.Support;
@@ -10,12 +11,12 @@ namespace ManagedCircle.Tests.Repository;
 public sealed partial class FaultTableTests
 {
     // The last number of each letter.
-    private const string Kinds = "A4 B5 C5 D6 E5 F9 G6 H4";
+    private const string Kinds = "A4 B5 C5 D7 E5 F10 G6 H4";
 
     [Fact]
     public void Every_fault_is_in_the_table_once() =>
         Assert.Equal(
-            Kinds.Split(' ').SelectMany(last => Enumerable.Range(1, last[1] - '0').Select(number => $"{last[0]}{number}")),
+            Kinds.Split(' ').SelectMany(last => Enumerable.Range(1, int.Parse(last.AsSpan(1), CultureInfo.InvariantCulture)).Select(number => $"{last[0]}{number}")),
             Rows().Select(row => row.Groups["id"].Value));
 
     [Fact]

@@ -59,6 +59,11 @@ internal static class Diagnosis
             (NumberFormat.Float16, "rounded-to-11-bits", "some step is rounded to 11 bits, as TF32 matrix units do to float32 rows, and as float16 is"),
             (NumberFormat.Bfloat16, "rounded-to-8-bits", "some step is rounded to the 8 bits of bfloat16"),
         ];
+        if (IsOneConstant(failed))
+        {
+            return null;
+        }
+
         foreach ((NumberFormat format, string name, string mistake) in coarser.Where(candidate => candidate.Format.Unit > precision.Unit))
         {
             int explained = failed.Count(item => item.Wrong.All(quantity => IsRightIn(item, quantity, format)));
@@ -69,6 +74,14 @@ internal static class Diagnosis
         }
 
         return null;
+    }
+
+    /// <summary>Whether all wrong numbers are off by about as much, to the same side, which is no rounding: those are as large as what is rounded.</summary>
+    private static bool IsOneConstant(CaseAnswers[] failed)
+    {
+        double[] off = [.. failed.SelectMany(item => item.Wrong.Select(quantity =>
+            Deviation.Of(item.Expected[quantity], item.Answers[quantity]).Worst is var worst ? item.Answers[quantity][worst] - item.Expected[quantity][worst] : 0))];
+        return off.Length >= 3 && off.Max() - off.Min() <= 0.1 * Math.Abs(off.Average());
     }
 
     private static bool IsRightIn(CaseAnswers item, string quantity, NumberFormat format)

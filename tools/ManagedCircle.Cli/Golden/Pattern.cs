@@ -147,11 +147,15 @@ internal sealed class Pattern
             yield return "is right but for signs";
         }
 
-        if (expected.Length > 2 && IsNear([.. expected.Select(x => x + answer[0] - expected[0])]))
+        // Of one number any constant is one; in many cases it is the same one by no accident.
+        if (expected.Length != 2 && IsNear([.. expected.Select(x => x + answer[0] - expected[0])]))
         {
             yield return string.Create(CultureInfo.InvariantCulture,
                 $"is the expected one {(answer[0] < expected[0] ? '-' : '+')} {Math.Abs(answer[0] - expected[0]):G3} in every number");
-            yield return "is the expected one and a constant more or less";
+            if (expected.Length > 2)
+            {
+                yield return "is the expected one and a constant more or less";
+            }
         }
 
         if (IsNear([.. expected.Select(x => x * x)]))
