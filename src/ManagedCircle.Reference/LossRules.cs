@@ -24,6 +24,12 @@ internal sealed record LossRules
 
     public PairMeasure Measure { get; init; }
 
+    /// <summary>Whether references are queries, too.</summary>
+    public bool BothDirections { get; init; }
+
+    /// <summary>The scale, where every logit is <c>scale s + bias</c> or minus that; else NaN.</summary>
+    public double CommonScale { get; init; } = double.NaN;
+
     /// <summary>Whether the negatives of a query's positives have a part in its loss.</summary>
     public bool OfBothEnds { get; init; }
 
@@ -87,6 +93,8 @@ internal sealed record LossRules
             Slope = (kind, s) => PairFormulas.Slope(options, kind, s),
             OfLogits = query => Pooled(options, query),
             Measure = options.Measure,
+            BothDirections = options.Directions == LossDirections.Both,
+            CommonScale = IsOfOneScale(options) ? options.PositiveScale : double.NaN,
             OfBothEnds = options.Pooling == PairPooling.EachOfBothEnds,
             Selection = options.Selection,
             Requires = options.Requires,
@@ -101,6 +109,11 @@ internal sealed record LossRules
             CheckInputs = options.CheckInputs,
         };
     }
+
+    private static bool IsOfOneScale(PairLossOptions options) =>
+        options is { PositiveLogit: PositiveLogit.Linear, Measure: PairMeasure.Similarity, Clamp: SimilarityClamp.None, NegativeHardness: 0 }
+        && options.Pooling != PairPooling.SeparateByScale
+        && (options.PositiveScale, options.PositiveMargin) == (options.NegativeScale, options.NegativeMargin);
 
     private static QueryLoss Pooled(PairLossOptions options, QueryLogits query)
     {

@@ -118,6 +118,7 @@ public static class ReferenceLoss
 
     private static ReferenceResult SelfBatch(LossRules rules, ReadOnlySpan<double> rows, ReadOnlySpan<long> labels, ReferenceTerms terms)
     {
+        ThrowIf.OfBothDirections(rules);
         ThrowIf.AnyExcluded(terms, "expected none in a batch against itself");
         ThrowIf.NotUsable(terms, rules, labels.Length, labels.Length);
         int dimension = Math.Max(1, ThrowIf.NotRowsOf(labels.Length, rows.Length, nameof(rows)));
@@ -254,6 +255,11 @@ public static class ReferenceLoss
         ReferenceTerms terms,
         Func<double[], (double[] Queries, double[] References)> backward)
     {
+        if (rules.BothDirections)
+        {
+            return ComputeBoth(rules with { BothDirections = false }, similarities, pairs, queryTakesPart, referenceTakesPart, terms, backward);
+        }
+
         if (rules.Selection is { } selection)
         {
             pairs = Selected(similarities, pairs, queryTakesPart.Length, selection);
@@ -352,6 +358,8 @@ public static class ReferenceLoss
             QueryGradient = queryGradient,
             ReferenceGradient = referenceGradient,
             SimilarityGradient = similarityGradient,
+            ScaleGradient = similarityGradient.Zip(similarities, (g, s) => g * s).Sum() / rules.CommonScale,
+            BiasGradient = similarityGradient.Sum() / rules.CommonScale,
             Similarities = similarities,
             Pairs = pairs,
             PositiveLogSumExp = positiveLogSumExp,
@@ -365,6 +373,61 @@ public static class ReferenceLoss
         IEnumerable<int> PairsAt(int i, PairKind kind) => Enumerable.Range(i * pairsPerLoss, pairsPerLoss).Where(j => pairs[j] == kind);
 
         IEnumerable<int> PositivesOf(int i) => PairsAt(i, PairKind.Positive).Select(j => j - i * pairsPerLoss);
+    }
+
+    /// <summary>The mean of the loss of the queries and that of the references; in what is per query, these stand behind the queries.</summary>
+    private static ReferenceResult ComputeBoth(
+        LossRules rules,
+        double[] similarities,
+        PairKind[] pairs,
+        bool[] queryTakesPart,
+        bool[] referenceTakesPart,
+        ReferenceTerms terms,
+        Func<double[], (double[] Queries, double[] References)> backward)
+    {
+        int queryCount = queryTakesPart.Length, referenceCount = referenceTakesPart.Length;
+        ReferenceResult first = Compute(
+            rules, similarities, pairs, queryTakesPart, referenceTakesPart, Part(terms, 0, queryCount), _ => ([], []));
+        ReferenceResult second = Compute(
+            rules, Transposed(similarities, queryCount), Transposed(pairs, queryCount), referenceTakesPart, queryTakesPart,
+            Part(terms, queryCount, referenceCount), _ => ([], []));
+        double[] similarityGradient =
+            [.. first.SimilarityGradient.Zip(Transposed(second.SimilarityGradient, referenceCount), (one, other) => (one + other) / 2)];
+        (double[] queryGradient, double[] referenceGradient) = backward(similarityGradient);
+        return new ReferenceResult(rules)
+        {
+            Loss = (first.Loss + second.Loss) / 2,
+            Losses = [.. first.Losses, .. second.Losses],
+            QueryCount = first.QueryCount,
+            ReferenceCount = first.ReferenceCount,
+            ValidCount = first.ValidCount + second.ValidCount,
+            NonzeroCount = first.NonzeroCount + second.NonzeroCount,
+            QueryGradient = queryGradient,
+            ReferenceGradient = referenceGradient,
+            SimilarityGradient = similarityGradient,
+            ScaleGradient = (first.ScaleGradient + second.ScaleGradient) / 2,
+            BiasGradient = (first.BiasGradient + second.BiasGradient) / 2,
+            Similarities = similarities,
+            Pairs = pairs,
+            PositiveLogSumExp = [.. first.PositiveLogSumExp, .. second.PositiveLogSumExp],
+            NegativeLogSumExp = [.. first.NegativeLogSumExp, .. second.NegativeLogSumExp],
+            PositiveCounts = [.. first.PositiveCounts, .. second.PositiveCounts],
+            NegativeCounts = [.. first.NegativeCounts, .. second.NegativeCounts],
+            HardestPositives = [.. first.HardestPositives, .. second.HardestPositives],
+            HardestNegatives = [.. first.HardestNegatives, .. second.HardestNegatives],
+        };
+
+        static ReferenceTerms Part(ReferenceTerms terms, int start, int count) => new()
+        {
+            Weights = terms.Weights.Length == 0 ? [] : terms.Weights[start..(start + count)],
+            Upstream = terms.Upstream.Length <= 1 ? terms.Upstream : terms.Upstream[start..(start + count)],
+        };
+
+        static T[] Transposed<T>(T[] matrix, int rows)
+        {
+            int columns = rows == 0 ? 0 : matrix.Length / rows;
+            return [.. Enumerable.Range(0, matrix.Length).Select(i => matrix[i % rows * columns + i / rows])];
+        }
     }
 
     /// <summary>The pairs that MultiSimilarity's selection leaves: positives with s &lt; max of n + e and negatives with s &gt; min of p - e.</summary>

@@ -46,6 +46,14 @@ public sealed class ReferenceResult
     /// </summary>
     public required double[] SimilarityGradient { get; init; }
 
+    /// <summary>
+    /// The derivative by the scale a of the logits <c>-(a s + b)</c> and <c>a s + b</c>, where <c>b = -a m</c> is held; NaN where logits are others.
+    /// </summary>
+    public double ScaleGradient { get; internal init; } = double.NaN;
+
+    /// <summary>The derivative by the bias b of these logits; NaN where logits are others.</summary>
+    public double BiasGradient { get; internal init; } = double.NaN;
+
     /// <summary>The similarities before the clamp, shape [queryCount, referenceCount]. Rows with the ignored label have similarity 0 to everything.</summary>
     public required double[] Similarities { get; init; }
 

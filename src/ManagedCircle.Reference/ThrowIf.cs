@@ -17,12 +17,6 @@ internal static class ThrowIf
     {
         ArgumentNullException.ThrowIfNull(options);
         options.Validate();
-        if (options.Directions != LossDirections.Queries)
-        {
-            throw new ArgumentException(
-                "Directions is Both: expected Queries, as a call of the reference has one direction. Both is the mean of two calls.",
-                nameof(options));
-        }
     }
 
     /// <summary>Throws if there are too few of something.</summary>
@@ -98,14 +92,20 @@ internal static class ThrowIf
             throw new ArgumentException("A loss of the whole batch has no queries to weight: expected no Weights, and one number as Upstream.", nameof(terms));
         }
 
+        int lossCount = rules.BothDirections ? queryCount + referenceCount : queryCount;
         if (terms.Weights.Length > 0)
         {
-            WrongLength(terms.Weights.Length, queryCount, nameof(terms.Weights), "one for each query");
+            WrongLength(terms.Weights.Length, lossCount, nameof(terms.Weights), "one for each query");
         }
 
         if (terms.Upstream.Length > 1)
         {
-            WrongLength(terms.Upstream.Length, queryCount, nameof(terms.Upstream), "one for each query, or one number");
+            WrongLength(terms.Upstream.Length, lossCount, nameof(terms.Upstream), "one for each query, or one number");
+        }
+
+        if (rules.BothDirections)
+        {
+            AnyExcluded(terms, "expected none, as all pairs count in both directions");
         }
 
         if (rules.CheckInputs)
@@ -134,6 +134,16 @@ internal static class ThrowIf
         if (terms.ExcludedReferences.Length > 0)
         {
             throw Argument($"ExcludedReferences are for queries against references with labels: {instead}.", nameof(terms));
+        }
+    }
+
+    /// <summary>Throws if references are queries, too, where there are none.</summary>
+    public static void OfBothDirections(LossRules rules)
+    {
+        if (rules.BothDirections)
+        {
+            throw new ArgumentException(
+                "Directions is Both: expected queries against references, as a batch against itself has one direction.", "options");
         }
     }
 

@@ -244,8 +244,10 @@ public sealed class PairLossTests
         using PairLoss loss = new(PairLossOptions.Clip());
         int[] excluded = new int[Count];
 
-        Assert.Contains("Directions is Both: expected Queries", Assert.Throws<ArgumentException>(() =>
-            ReferenceLoss.AgainstReferences(PairLossOptions.Clip(), Doubles(Rows), Pairs, Doubles(Others), Pairs)).Message, StringComparison.Ordinal);
+        Assert.Contains("Directions is Both: expected queries against references", Assert.Throws<ArgumentException>(() =>
+            ReferenceLoss.SelfBatch(PairLossOptions.Clip(), Doubles(Rows), Pairs)).Message, StringComparison.Ordinal);
+        Assert.Contains("expected none, as all pairs count in both directions", Assert.Throws<ArgumentException>(() => ReferenceLoss.AgainstReferences(
+            PairLossOptions.Clip(), Doubles(Rows), Pairs, Doubles(Others), Pairs, new() { ExcludedReferences = excluded })).Message, StringComparison.Ordinal);
 
         Assert.Contains("Directions is Both: expected queries against references",
             Assert.Throws<ArgumentException>(() => loss.Forward(new EmbeddingBatch(Rows, Pairs))).Message, StringComparison.Ordinal);

@@ -20,7 +20,7 @@ public sealed record LossSide(GoldenArray Source, long[] Labels, int[]? Picked =
     }
 }
 
-/// <summary>A call of this library that answers a case, or one of two whose mean does.</summary>
+/// <summary>A call of this library that answers a case.</summary>
 public sealed record LossCall(PairLossOptions Options, LossSide Queries, LossSide? References = null)
 {
     public int[] Excluded { get; init; } = [];
@@ -77,8 +77,8 @@ public static class LossProblems
 
     public static IReadOnlyList<string> Run { get; } = [.. LossSet.Names.Where(name => WhyLeftOut(LossSet.Case(name)) is null)];
 
-    /// <summary>The call that answers a case, or the two whose mean does.</summary>
-    public static LossCall[] Of(LossCase golden)
+    /// <summary>The call that answers a case.</summary>
+    public static LossCall Of(LossCase golden)
     {
         LossInputs inputs = golden.Inputs;
         LossSide rows = new(inputs.Emb, inputs.Labels!.ToLongs());
@@ -86,11 +86,10 @@ public static class LossProblems
         LossSide? classes = inputs.ClassWeight is { } weights ? new(weights, [.. Enumerable.Range(0, weights.Shape[0]).Select(c => (long)c)]) : null;
         return golden.Group switch
         {
-            "openclip/clip" or "sbert/mnrl_symmetric" => [new(OptionsOf(golden), rows, keys), new(OptionsOf(golden), keys!, rows)],
-            "pml/proxy_anchor" or "proxyanchor/reference" => [new(OptionsOf(golden), classes!, rows)],
-            "pml/npairs" => [OnePairOfEveryLabel()],
-            "supcontrast/supcon" when golden.Text("contrast_mode") == "one" => [new(OptionsOf(golden), FirstHalf(), rows) { Excluded = FirstHalf().Picked! }],
-            _ => [new(OptionsOf(golden), rows, keys ?? classes)],
+            "pml/proxy_anchor" or "proxyanchor/reference" => new(OptionsOf(golden), classes!, rows),
+            "pml/npairs" => OnePairOfEveryLabel(),
+            "supcontrast/supcon" when golden.Text("contrast_mode") == "one" => new(OptionsOf(golden), FirstHalf(), rows) { Excluded = FirstHalf().Picked! },
+            _ => new(OptionsOf(golden), rows, keys ?? classes),
         };
 
         LossSide FirstHalf() => new(inputs.Emb, rows.Labels[..(rows.Labels.Length / 2)], [.. Enumerable.Range(0, rows.Labels.Length / 2)]);
@@ -129,7 +128,8 @@ public static class LossProblems
             PositiveMargin = golden["margin"], NegativeMargin = -golden["margin"],
             Pooling = PairPooling.Separate, Requires = RequiredPairs.Any, Denominator = PairMeanDenominator.WithPositive,
         },
-        "openclip/clip" or "sbert/mnrl" or "sbert/mnrl_symmetric" => PairLossOptions.MultipleNegativesRanking(golden["scale"]),
+        "openclip/clip" or "sbert/mnrl_symmetric" => PairLossOptions.Clip(golden["scale"]),
+        "sbert/mnrl" => PairLossOptions.MultipleNegativesRanking(golden["scale"]),
         "sbert/mnrl_hardness" => Softmax(golden["scale"]) with
         {
             // Of further keys there are none, but where all negatives are meant.

@@ -9,7 +9,9 @@ public sealed class PairLossGoldenTests
     public static TheoryData<string> Cases => [.. LossProblems.Run];
 
     public static TheoryData<string> OfEngine =>
-        [.. LossProblems.Run.Where(name => LossProblems.Of(LossSet.Case(name)).All(call => call.Problem.IsComputed))];
+        [.. LossProblems.Run.Where(name => LossProblems.Of(LossSet.Case(name)).Problem.IsComputed)];
+
+    public static TheoryData<string> OfBias => [.. LossProblems.Run.Where(name => LossSet.Case(name).Out64!.GradBias is not null)];
 
     [Fact]
     public void Every_case_is_run_or_left_out_for_a_reason()
@@ -34,6 +36,17 @@ public sealed class PairLossGoldenTests
         AssertIsThePeers(LossSet.Case(name), problem => problem.SolveInFloat(),
             Tolerances.FurtherLossInFloat, Tolerances.FurtherGradientInFloat, Tolerances.LeastGradientInFloat);
 
+    [Theory]
+    [MemberData(nameof(OfBias))]
+    public void The_gradient_of_a_bias_is_the_peers(string name)
+    {
+        double expected = LossSet.Case(name).Out64!.GradBias!.Value;
+
+        double actual = LossProblems.Of(LossSet.Case(name)).Problem.SolveInDouble().BiasGradient;
+
+        Nearly.Equal(expected, actual, Tolerances.PeerInDouble * Math.Max(1, Math.Abs(expected)), "gradient of the bias");
+    }
+
     private static double ToleranceOf(LossCase golden) => golden.Group switch
     {
         "tfsim/soft_nn" => Tolerances.PeerEpsilon,
@@ -42,7 +55,7 @@ public sealed class PairLossGoldenTests
     };
 
     private static LossAnswer Solved(ManagedCircle.Reference.ReferenceResult result) =>
-        new(new(result.Loss, result.QueryCount, result.ReferenceCount, result.ValidCount, result.NonzeroCount),
+        new(new(result.Loss, result.QueryCount, result.ReferenceCount, result.ValidCount, result.NonzeroCount) { ScaleGradient = result.ScaleGradient },
             result.Losses, result.QueryGradient, result.ReferenceGradient);
 
     /// <summary>Asserts loss and gradients, with tolerances relative to max(1, L) and to the largest entry.</summary>
@@ -50,19 +63,24 @@ public sealed class PairLossGoldenTests
         LossCase golden, Func<PairLossProblem, LossAnswer> solve, double ofLoss, double ofGradient, double leastGradient)
     {
         LossOutputs peer = golden.Out64!;
-        LossCall[] calls = LossProblems.Of(golden);
-        LossAnswer[] answers = [.. calls.Select(call => solve(call.Problem))];
+        LossCall call = LossProblems.Of(golden);
+        LossAnswer answer = solve(call.Problem);
 
         // Losses about 0 are above it or not by rounding, and a mean over those above 0 is then over others.
-        int counted = answers[0].Result.NonzeroCount;
-        double ratio = golden.Flags.Contains("count_differs") && calls[0].Options.Denominator == PairMeanDenominator.Nonzero && counted > 0
+        int counted = answer.Result.NonzeroCount;
+        double ratio = golden.Flags.Contains("count_differs") && call.Options.Denominator == PairMeanDenominator.Nonzero && counted > 0
             ? (double)peer.NNonzero!.Value / counted : 1;
-        Nearly.Equal(ratio * peer.Loss, answers.Average(answer => answer.Result.Loss), ofLoss * Math.Max(1, Math.Abs(peer.Loss)), "loss");
-        // The peer's are the sums over the positives, of which its mean over queries takes means.
-        bool summed = calls[0].Options.Pooling == PairPooling.MeanOfEach;
-        if (peer.AnchorLosses is { } losses && !summed && calls.Length == 1 && losses.Shape[0] == answers[0].Losses.Length)
+        Nearly.Equal(ratio * peer.Loss, answer.Result.Loss, ofLoss * Math.Max(1, Math.Abs(peer.Loss)), "loss");
+
+        // Where a loss is the mean over a query's positives, the peer's losses are still their sums.
+        if (peer.AnchorLosses is { } losses && call.Options.Pooling != PairPooling.MeanOfEach && losses.Shape[0] == answer.Losses.Length)
         {
-            Nearly.Equal(losses.ToDoubles(), answers[0].Losses, loss => ofLoss * Math.Max(1, Math.Abs(loss)), "losses");
+            Nearly.Equal(losses.ToDoubles(), answer.Losses, loss => ofLoss * Math.Max(1, Math.Abs(loss)), "losses");
+        }
+
+        if (peer.GradScale is { } ofScale)
+        {
+            Nearly.Equal(ofScale, answer.Result.ScaleGradient, ofGradient * Math.Max(1, Math.Abs(ofScale)), "gradient of the scale");
         }
 
         AssertGradient(golden.Inputs.Emb, peer.GradEmb, null);
@@ -77,14 +95,10 @@ public sealed class PairLossGoldenTests
             }
 
             double[] gradient = new double[input!.Shape[0] * input.Shape[1]];
-            foreach ((LossCall call, LossAnswer answer) in calls.Zip(answers))
-            {
-                Add(call.Queries, answer.QueryGradient);
-                Add(call.References, answer.ReferenceGradient);
-            }
-
+            Add(call.Queries, answer.QueryGradient);
+            Add(call.References, answer.ReferenceGradient);
             double[] kept = rows is null ? gradient : [.. rows.SelectMany(row => gradient.AsSpan(row * input.Shape[1], input.Shape[1]).ToArray())];
-            GoldenGradients.AssertRows(rows is null ? input.ToDoubles() : null, expected, [.. kept.Select(g => g / ratio / calls.Length)],
+            GoldenGradients.AssertRows(rows is null ? input.ToDoubles() : null, expected, [.. kept.Select(g => g / ratio)],
                 largest => ofGradient * Math.Max(largest, leastGradient));
 
             void Add(LossSide? side, double[] ofSide)

@@ -40,7 +40,7 @@ public sealed class PairLossPropertyTests
         double ofLogit = 1e-6 + 20 * Tolerances.FloatRounding * Math.Max(options.PositiveScale, options.NegativeScale) * reach;
         double slope = options.Link == LossLink.HalfSquaredHinge ? Math.Sqrt(2 * Nearly.Largest(expected.Losses) / options.Factor) + 1 : 1;
         double ofLoss = 2 * options.Factor * slope * ofLogit;
-        double total = problem.Terms.Weights.Append(1).Max() * Math.Max(1, problem.Labels.Length);
+        double total = problem.Terms.Weights.Append(1).Max() * Math.Max(1, problem.Labels.Length + problem.ReferenceLabels.Length);
 
         // A loss below the smallest float is 0, and a mean over losses above 0 is then over fewer.
         bool countsAlike = expected.NonzeroCount == actual.Result.NonzeroCount

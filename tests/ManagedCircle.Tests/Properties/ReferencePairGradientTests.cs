@@ -65,6 +65,36 @@ public sealed class ReferencePairGradientTests
         Assert.Equal(Enum.GetValues<PairMeanDenominator>(), reached.Select(options => options.Denominator).Distinct().Order());
     }
 
+    [Theory]
+    [InlineData(PairPooling.LogSumExp, LossLink.Softplus, LossDirections.Queries)]
+    [InlineData(PairPooling.LogSumExp, LossLink.Softplus, LossDirections.Both)]
+    [InlineData(PairPooling.Mean, LossLink.Softplus, LossDirections.Both)]
+    [InlineData(PairPooling.Each, LossLink.Softplus, LossDirections.Queries)]
+    [InlineData(PairPooling.Pairs, LossLink.Softplus, LossDirections.Queries)]
+    [InlineData(PairPooling.Hardest, LossLink.Hinge, LossDirections.Both)]
+    public void The_gradients_of_scale_and_bias_are_central_differences(PairPooling pooling, LossLink link, LossDirections directions)
+    {
+        double[] queries = [.7, -.4, .1, .6, .2, .7], references = [-.5, .4, -.3, .3, -.7, .6, .3, .8];
+        ReferenceResult result = At(4, -1);
+
+        Assert.Equal((At(4.0001, -1).Loss - At(3.9999, -1).Loss) / 0.0002, result.ScaleGradient, 1e-7);
+        Assert.Equal((At(4, -0.9999).Loss - At(4, -1.0001).Loss) / 0.0002, result.BiasGradient, 1e-7);
+
+        ReferenceResult At(double scale, double bias) => ReferenceLoss.AgainstReferences(
+            new PairLossOptions
+            {
+                PositiveScale = scale,
+                NegativeScale = scale,
+                PositiveMargin = -bias / scale,
+                NegativeMargin = -bias / scale,
+                Pooling = pooling,
+                Link = link,
+                Requires = pooling == PairPooling.Pairs ? RequiredPairs.Any : RequiredPairs.PositiveAndNegative,
+                Directions = directions,
+            },
+            queries, [1, 2, 1], references, [1, 2, 2, 1]);
+    }
+
     [Fact]
     public void A_straight_through_angle_has_the_gradient_of_an_angle_over_its_slope()
     {
@@ -104,9 +134,10 @@ public sealed class ReferencePairGradientTests
     {
         ReferenceResult result = problem.SolveInDouble();
         double[] upstream = problem.Terms.Upstream, weights = problem.Terms.Weights;
+        double share = problem.Options.Directions == LossDirections.Both ? 0.5 : 1;
         return problem.Options.Reduction == LossReduction.Mean
             ? (upstream.Length == 1 ? upstream[0] : 1) * result.Loss
-            : result.Losses.Select((loss, i) => Of(upstream, upstream.Length == 1 ? 0 : i) * Of(weights, i) * loss).Sum();
+            : share * result.Losses.Select((loss, i) => Of(upstream, upstream.Length == 1 ? 0 : i) * Of(weights, i) * loss).Sum();
 
         static double Of(double[] factors, int i) => factors.Length == 0 ? 1 : factors[i];
     }

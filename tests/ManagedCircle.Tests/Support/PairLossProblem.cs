@@ -43,7 +43,8 @@ public sealed record PairLossProblem(PairLossOptions Options, double[] Rows, lon
     {
         using PairLoss loss = new(Options, execution);
         float[] rows = Floats(Rows), references = Floats(References ?? []);
-        float[] gradient = new float[rows.Length], referenceGradient = new float[references.Length], losses = new float[Labels.Length];
+        float[] gradient = new float[rows.Length], referenceGradient = new float[references.Length];
+        float[] losses = new float[Labels.Length + (Options.Directions == LossDirections.Both ? ReferenceLabels.Length : 0)];
         QueryTerms terms = new() { Weights = Floats(Terms.Weights), Upstream = Floats(Terms.Upstream), ExcludedReferences = Terms.ExcludedReferences };
         EmbeddingBatch queries = new(rows, Labels, Dimension);
         LossResult result = References is null

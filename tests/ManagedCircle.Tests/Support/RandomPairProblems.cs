@@ -33,17 +33,19 @@ public static class RandomPairProblems
         PairLossOptions options = DrawOptions(random);
         int dimension = random.Next(1, maxDimension + 1), queryCount = random.Next(0, maxRows + 1), referenceCount = random.Next(0, maxRows + 1);
         int classCount = random.Next(1, 5);
-        bool self = options.Pooling == PairPooling.EachOfBothEnds || random.Next(2) == 0;
+        bool both = options.Directions == LossDirections.Both;
+        bool self = options.Pooling == PairPooling.EachOfBothEnds || !both && random.Next(2) == 0;
         (double[] rows, long[] labels) = DrawRows(queryCount);
         (double[] references, long[] referenceLabels) = self ? ([], []) : DrawRows(referenceCount);
+        long[] asQueries = both ? [.. labels, .. referenceLabels] : labels;
         return new(options, rows, labels)
         {
             References = self ? null : references,
             ReferenceLabels = referenceLabels,
             Terms = new()
             {
-                Weights = random.Next(2) == 0 ? [] : [.. labels.Select(_ => (double)(float)(2 * random.NextDouble()))],
-                Upstream = random.Next(3) switch { 0 => [], 1 => [Upstream()], _ => [.. labels.Select(_ => Upstream())] },
+                Weights = random.Next(2) == 0 ? [] : [.. asQueries.Select(_ => (double)(float)(2 * random.NextDouble()))],
+                Upstream = random.Next(3) switch { 0 => [], 1 => [Upstream()], _ => [.. asQueries.Select(_ => Upstream())] },
             },
         };
 
@@ -76,7 +78,8 @@ public static class RandomPairProblems
         int perQuery = Math.Max(1, (problem.References is null ? problem.Labels : problem.ReferenceLabels).Length);
         double[] positives = [.. result.Similarities.Where((_, i) => result.Pairs[i] == PairKind.Positive)];
         return hinged && result.Losses.Any(z => z != 0 && Math.Abs(z) < 1e-3 * options.Factor)
-            || hardestCounts && result.Similarities.Chunk(perQuery).Any(HasTwoAlike)
+            || hardestCounts && (options.Directions == LossDirections.Both ? HasTwoAlike(result.Similarities)
+                : result.Similarities.Chunk(perQuery).Any(HasTwoAlike))
             || options.PositiveLogit != PositiveLogit.Linear
                 && positives.Any(s => Math.Abs(s) > 0.999 || Math.Abs(s + Math.Cos(options.PositiveMargin)) < 1e-3);
 
@@ -101,6 +104,7 @@ public static class RandomPairProblems
                 Pooling = Any<PairPooling>(),
                 Link = Any<LossLink>(),
                 Requires = Any<RequiredPairs>(),
+                Directions = random.Next(4) == 0 ? LossDirections.Both : LossDirections.Queries,
                 Factor = random.Next(2) == 0 ? 1 : 0.1 + random.NextDouble(),
                 Normalize = random.Next(2) == 0,
                 Clamp = Any<SimilarityClamp>(),
@@ -113,7 +117,10 @@ public static class RandomPairProblems
             try
             {
                 options.Validate();
-                return options;
+                if (options is not { Directions: LossDirections.Both, Pooling: PairPooling.EachOfBothEnds })
+                {
+                    return options;
+                }
             }
             catch (ArgumentException)
             {
