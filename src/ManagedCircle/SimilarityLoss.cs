@@ -3,12 +3,12 @@ using ManagedCircle.Engine;
 
 namespace ManagedCircle;
 
-/// <summary>Circle loss and dL/ds from similarities: a matrix with labels, a mask or lists of pairs, or the similarities of one query.</summary>
+/// <summary>Circle loss, or another, and dL/ds from similarities: a matrix with labels, a mask or lists of pairs, or the similarities of one query.</summary>
 /// <remarks>
 /// <para>
-/// The loss is that of <see cref="CircleLoss"/>, with every choice of <see cref="CircleLossOptions"/> but the normalisation: similarities are taken as they
-/// are. The gradient is that of <c>sum over q of upstream_q weight_q loss_q / denominator</c> with respect to the similarities before the clamp; it is 0 for
-/// pairs that take no part, and in the row of a query without a positive or without a negative.
+/// The loss is that of <see cref="CircleLoss"/> or <see cref="PairLoss"/>, with every choice but the normalisation: similarities are taken as they are. The
+/// gradient is that of <c>sum over q of upstream_q weight_q loss_q / denominator</c> with respect to the similarities before the clamp; it is 0 for pairs
+/// that take no part, and in the row of a query without the pairs that the loss needs.
 /// </para>
 /// <para>
 /// A logit is within 6e-7 gamma of the product of the largest terms of weight and <c>s - D</c>, and a loss within twice that and 2e-6 max(1, L) of
@@ -36,8 +36,23 @@ public sealed class SimilarityLoss : IDisposable
         engine = SimilarityLossEngine.Create(loss, ThrowIf.Invalid(execution));
     }
 
-    /// <summary>The choices this loss was made with.</summary>
-    public CircleLossOptions Options { get; }
+    /// <summary>Makes another loss; its workspace grows with the largest batch seen and is reused.</summary>
+    /// <param name="options">The choices; checked here, once. <see cref="PairLossOptions.Normalize"/> has no part, and there is one direction.</param>
+    /// <param name="execution">Threads and vectors; null for <see cref="ExecutionOptions.Default"/>.</param>
+    /// <exception cref="ArgumentException">An option is out of its range, or has no meaning for the loss.</exception>
+    /// <exception cref="PlatformNotSupportedException">The vectors asked for are not there.</exception>
+    public SimilarityLoss(PairLossOptions options, ExecutionOptions? execution = null)
+    {
+        PairOptions = ThrowIf.BothDirections(ThrowIf.NotComputed(options));
+        loss = LossDescription.Of(options with { Normalize = false });
+        engine = SimilarityLossEngine.Create(loss, ThrowIf.Invalid(execution));
+    }
+
+    /// <summary>The choices this loss was made with; null for another than Circle loss.</summary>
+    public CircleLossOptions? Options { get; }
+
+    /// <summary>The choices this loss was made with; null for Circle loss.</summary>
+    public PairLossOptions? PairOptions { get; }
 
     /// <summary>The vectors it runs on.</summary>
     public SimdWidth SimdWidth => engine.SimdWidth;
@@ -132,8 +147,9 @@ public sealed class SimilarityLoss : IDisposable
         using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.AnyExcluded(terms, batch.Source);
         ThrowIf.NotTerms(terms, loss, batch.QueryCount, batch.ReferenceCount, self: batch.Source != PairSource.Labels);
-        ThrowIf.NotFinite(Options.CheckInputs, batch.Similarities, batch.ReferenceCount);
-        bool whole = Options.Scope == LossScope.Batch;
+        ThrowIf.NotFinite(loss.CheckInputs, batch.Similarities, batch.ReferenceCount);
+        bool whole = loss.OfBatch;
+        ThrowIf.NotOfCircle(details, PairOptions);
         int lossCount = whole ? 1 : batch.QueryCount;
         string perLoss = whole ? "a whole-batch loss" : "one per query";
         ThrowIf.NotLength(losses.Length, lossCount, nameof(losses), perLoss, mayBeEmpty: true);

@@ -190,6 +190,21 @@ internal static class ThrowIf
                 $"Pooling is {options.Pooling}, Measure is {options.Measure}, Selection is {options.Selection}: only ManagedCircle.Reference has such a loss.",
                 nameof(options));
 
+    /// <summary>Returns the options, or throws if they are of two directions.</summary>
+    public static PairLossOptions BothDirections(PairLossOptions options) => options.Directions == LossDirections.Queries
+        ? options
+        : throw Argument($"Directions is {options.Directions}: expected Queries, as similarities have one direction.", nameof(options));
+
+    /// <summary>Throws if details are asked for that another loss than Circle loss does not have.</summary>
+    public static void NotOfCircle(SimilarityDetails details, PairLossOptions? options)
+    {
+        bool ofCircle = details.Weights.Length + details.Logits.Length + details.PositiveLogSumExp.Length + details.NegativeLogSumExp.Length > 0;
+        if (ofCircle && options is not null)
+        {
+            throw new ArgumentException("Weights, logits and log-sum-exps are details of Circle loss: expected none of another.", nameof(details));
+        }
+    }
+
     // ---- Options ------------------------------------------------------------------------------------------------------------------------------------
 
     private static void NotScale(double value, string name)

@@ -36,6 +36,8 @@ public sealed partial class MessageTests
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Pooling = (PairPooling)(-3) })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new PairLossOptions { Selection = -0.5 })),
         (nameof(ThrowIf.NotComputed), () => ThrowIf.NotComputed(new PairLossOptions { Pooling = PairPooling.SeparateByScale, Selection = -0.5 })),
+        (nameof(ThrowIf.BothDirections), () => ThrowIf.BothDirections(PairLossOptions.Clip())),
+        (nameof(ThrowIf.NotOfCircle), () => ThrowIf.NotOfCircle(new() { Logits = new float[2] }, PairLossOptions.Clip())),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { Threads = -2 })),
         (nameof(ThrowIf.Invalid), () => ThrowIf.Invalid(new ExecutionOptions { MaxKeptSimilarityBytes = -2 })),
         (nameof(ThrowIf.Unlike), () => ThrowIf.Unlike(Rows(2, 3), Rows(2, 4))),

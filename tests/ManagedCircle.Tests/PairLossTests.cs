@@ -256,6 +256,51 @@ public sealed class PairLossTests
             StringComparison.Ordinal);
     }
 
+    [Theory]
+    [MemberData(nameof(Names))]
+    public void A_loss_of_similarities_is_that_of_the_reference(string name)
+    {
+        const int Queries = 9, References = 23;
+        using SimilarityLoss loss = new(Losses[name]);
+        float[] similarities = [.. Rows[..(Queries * References)].Select(x => 1.9f * x)], losses = new float[Queries];
+        float[] gradient = new float[similarities.Length];
+        PairKind[] mask = [.. Enumerable.Range(0, similarities.Length).Select(pair => (PairKind)(pair % 7 % 3))];
+        mask.AsSpan(0, References).Replace(PairKind.Positive, PairKind.Negative);
+        mask.AsSpan(References, References).Replace(PairKind.Negative, PairKind.Ignored);
+        long[] labels = [.. Enumerable.Range(0, Queries).Select(query => (long)(query % 4))], referenceLabels = [.. Pairs[..References].Select(key => key % 5)];
+
+        LossResult result = loss.ForwardBackward(new SimilarityBatch(similarities, mask, Queries), gradient, losses);
+        AssertIs(ReferenceLoss.FromSimilarities(Losses[name], Doubles(similarities), mask, Queries), result);
+
+        result = loss.ForwardBackward(new SimilarityBatch(similarities, labels, referenceLabels), gradient, losses);
+        AssertIs(ReferenceLoss.FromSimilarities(Losses[name], Doubles(similarities), labels, referenceLabels), result);
+
+        float[] inPlace = [.. similarities];
+        loss.ForwardBackward(new SimilarityBatch(inPlace, labels, referenceLabels), inPlace);
+        Assert.Equal(gradient, inPlace);
+
+        void AssertIs(ReferenceResult expected, LossResult actual)
+        {
+            Close(expected.Loss, actual.Loss);
+            Assert.Equal((expected.ValidCount, expected.QueryCount), (actual.ValidCount, actual.QueryCount));
+            Nearly.Equal(expected.Losses, Doubles(losses), one => Tolerances.FurtherLossInFloat * Math.Max(1, Math.Abs(one)), "losses");
+            AllClose(expected.SimilarityGradient, Doubles(gradient));
+        }
+    }
+
+    [Fact]
+    public void Details_of_Circle_loss_and_a_second_direction_are_refused_for_similarities()
+    {
+        using SimilarityLoss loss = new(PairLossOptions.InfoNce());
+        float[] similarities = [0.5f, 0.1f], logits = new float[2];
+
+        Assert.Contains("details of Circle loss", Assert.Throws<ArgumentException>(() =>
+            loss.Forward(new SimilarityBatch(similarities, [0L], [0L, 1L]), details: new() { Logits = logits })).Message, StringComparison.Ordinal);
+        Assert.Contains("Directions is Both: expected Queries", Assert.Throws<ArgumentException>(() => new SimilarityLoss(PairLossOptions.Clip())).Message,
+            StringComparison.Ordinal);
+        Assert.Equal((null, PairLossOptions.InfoNce()), (loss.Options, loss.PairOptions));
+    }
+
     private static double[] Doubles(float[] numbers) => [.. numbers.Select(x => (double)x)];
 
     private static void Close(double expected, double actual) =>

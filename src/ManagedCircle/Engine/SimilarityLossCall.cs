@@ -66,8 +66,14 @@ internal unsafe struct SimilarityLossMemory
     /// <summary>Sums of each query, until <see cref="Coefficients"/> take their place.</summary>
     public RunningSums Sums;
 
-    /// <summary>The loss of each query, and what its gradient is multiplied by.</summary>
-    public float* Losses, Factors;
+    /// <summary>Totals of each query's positives, and what is added to the gradient of these; none where the loss does not ask for them.</summary>
+    public PositiveTotals Totals;
+
+    /// <inheritdoc cref="Totals"/>
+    public float* Shifts;
+
+    /// <summary>The loss and the weight of each query, and what its gradient is multiplied by.</summary>
+    public float* Losses, Weights, Factors;
 
     /// <summary>What is asked for of each query; null for nothing.</summary>
     public PairDescription* Descriptions;
@@ -75,14 +81,17 @@ internal unsafe struct SimilarityLossMemory
     private float* scratch;
 
     /// <summary>The coefficients of each query, in the sums' place.</summary>
-    public readonly PairCoefficients Coefficients => PairCoefficients.InPlaceOf(Sums);
+    public readonly PairCoefficients Coefficients => PairCoefficients.InPlaceOf(Sums) with { Shifts = Shifts };
 
     /// <summary>Takes the memory of a call.</summary>
-    public static SimilarityLossMemory Lay(ref Arena arena, in SimilarityLossShape shape, SimilarityBatch batch) => new()
+    public static SimilarityLossMemory Lay(ref Arena arena, in SimilarityLossShape shape, SimilarityBatch batch, bool keepsTotals) => new()
     {
         Pairs = QueryPairs.Lay(ref arena, batch),
         Sums = RunningSums.Lay(ref arena, shape.Room),
+        Totals = PositiveTotals.Lay(ref arena, keepsTotals ? shape.Room : 0),
+        Shifts = arena.Take<float>(keepsTotals ? shape.Room : 0),
         Losses = arena.Take<float>(shape.Room),
+        Weights = arena.Take<float>(shape.Room),
         Factors = arena.Take<float>(shape.Room),
         Descriptions = arena.Take<PairDescription>(shape.Describes ? shape.QueryCount : 0),
         scratch = arena.Take<float>(2 * (nint)shape.Padded * shape.Workers),

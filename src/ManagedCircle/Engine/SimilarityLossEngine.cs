@@ -79,9 +79,9 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 caller = new() { Similarities = similarities, Gradient = gradient, Weights = weights, Logits = logits };
                 shape = new SimilarityLossShape(call, execution.Threads);
                 Arena counted = default;
-                SimilarityLossMemory.Lay(ref counted, shape, call.Batch);
+                SimilarityLossMemory.Lay(ref counted, shape, call.Batch, loss.KeepsTotals);
                 Arena arena = workspace.Reset(counted.Used);
-                memory = SimilarityLossMemory.Lay(ref arena, shape, call.Batch);
+                memory = SimilarityLossMemory.Lay(ref arena, shape, call.Batch, loss.KeepsTotals);
                 memory.Pairs.Read(call.Batch, mask, loss, call.Terms.ExcludedReferences, memory.KindsOf(0, shape));
                 memory.Sums.Clear(shape.Room, RunningSums.EmptyExponent);
 
@@ -95,7 +95,7 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 // Queries that take no part weigh nothing.
                 for (int query = 0; query < shape.QueryCount; query++)
                 {
-                    memory.Factors[query] = !memory.Pairs.TakesPart(query) ? 0 : queryWeights == null ? 1 : queryWeights[query];
+                    memory.Weights[query] = !memory.Pairs.TakesPart(query) ? 0 : queryWeights == null ? 1 : queryWeights[query];
                 }
 
                 LossReducer reducer = new()
@@ -103,13 +103,14 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                     Loss = loss,
                     Terms = terms,
                     Sums = memory.Sums,
+                    Totals = memory.Totals,
                     Coefficients = memory.Coefficients,
                     Count = shape.QueryCount,
                     QueryCount = memory.Pairs.QueryCount,
                     ReferenceCount = memory.Pairs.ReferenceCount,
                     Losses = memory.Losses,
                     Factors = memory.Factors,
-                    Weights = memory.Factors,
+                    Weights = memory.Weights,
                     Upstream = upstream,
                     UpstreamCount = call.Terms.Upstream.Length,
                     Destination = losses,
@@ -157,6 +158,11 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
                 PairRow.Accumulate<TSimd, DetachedWeight>(row, kinds, shape.Padded, terms, sums);
             }
 
+            if (memory.Totals.AreKept)
+            {
+                PairRow.Total(row, kinds, shape.Columns, terms, memory.Totals.From((nint)query));
+            }
+
             if (memory.Descriptions != null)
             {
                 memory.Descriptions[query] = PairDescription.Of(new ReadOnlySpan<float>(row, shape.Columns), kinds);
@@ -201,6 +207,12 @@ internal sealed unsafe class SimilarityLossEngine<TSimd> : SimilarityLossEngine
             else
             {
                 PairRow.Gradient<TSimd, DetachedWeight>(row, kinds, shape.Padded, terms, coefficients.From((nint)query), row);
+            }
+
+            if (coefficients.Shifts != null)
+            {
+                PairRow.Shift(
+                    caller.Similarities + ((nint)query * shape.Columns), kinds, shape.Columns, terms, coefficients.Shifts[query], row);
             }
 
             new ReadOnlySpan<float>(row, shape.Columns).CopyTo(destination);

@@ -97,6 +97,30 @@ internal static unsafe class PairRow
         }
     }
 
+    /// <summary>Writes the total of a row's positives, in the order of the columns.</summary>
+    public static void Total(float* similarities, int* kinds, int columns, in PairTerms terms, PositiveTotals total)
+    {
+        (*total.Similarities, *total.Counts) = (0, 0);
+        for (int column = 0; column < columns; column++)
+        {
+            if (kinds[column] == (int)PairKind.Positive)
+            {
+                *total.Similarities += Math.Clamp(similarities[column], terms.Lowest, terms.Highest);
+                (*total.Counts)++;
+            }
+        }
+    }
+
+    /// <summary>Adds a number to dL/ds of each of a row's positives, in the clamp's range.</summary>
+    public static void Shift(float* similarities, int* kinds, int columns, in PairTerms terms, float shift, float* gradient)
+    {
+        for (int column = 0; column < columns; column++)
+        {
+            bool inside = similarities[column] >= terms.Lowest && similarities[column] <= terms.Highest;
+            gradient[column] += kinds[column] == (int)PairKind.Positive && inside ? shift : 0;
+        }
+    }
+
     /// <summary>Writes the kind of each pair of a query with references by their labels, as bits; 0 where the reference takes no part.</summary>
     /// <param name="label">The query's.</param>
     /// <param name="labels">The references', shape [columns].</param>
