@@ -65,7 +65,6 @@ public static class LossProblems
         ["sbert/mnrl_hardness/37x19_hard2/in_batch_negatives_9"] = SomeNegatives,
         ["sbert/mnrl_gte"] = "another loss: one partition over four directions",
         ["sbert/cosent"] = "a list of scored pairs, not rows with labels; of scores 0 and 1 it is SimilarityLoss.OfQuery",
-        ["infonce/unpaired"] = "a mask of pairs",
     };
 
     /// <summary>Cases whose peer is flagged.</summary>
@@ -75,7 +74,13 @@ public static class LossProblems
     public static string? WhyLeftOut(LossCase golden) => LeftOut.GetValueOrDefault(golden.Name) ?? LeftOut.GetValueOrDefault(golden.Group)
         ?? (IsQuirk(golden) ? "peer quirk" : null);
 
-    public static IReadOnlyList<string> Run { get; } = [.. LossSet.Names.Where(name => WhyLeftOut(LossSet.Case(name)) is null)];
+    /// <summary>
+    /// Cases of a mask of pairs: key i is the positive of query i, the keys behind these are negatives, and other queries' positives take no part.
+    /// </summary>
+    public static IReadOnlyList<string> OfMasks { get; } = [.. LossSet.Names.Where(name => LossSet.Case(name).Group == "infonce/unpaired")];
+
+    /// <summary>Cases of labelled rows.</summary>
+    public static IReadOnlyList<string> Run { get; } = [.. LossSet.Names.Where(name => WhyLeftOut(LossSet.Case(name)) is null && !OfMasks.Contains(name))];
 
     /// <summary>The call that answers a case.</summary>
     public static LossCall Of(LossCase golden)

@@ -1,3 +1,4 @@
+using ManagedCircle.Reference;
 using ManagedCircle.Tests.Support;
 using Xunit;
 
@@ -11,6 +12,8 @@ public sealed class PairLossGoldenTests
     public static TheoryData<string> OfEngine =>
         [.. LossProblems.Run.Where(name => LossProblems.Of(LossSet.Case(name)).Problem.IsComputed)];
 
+    public static TheoryData<string> OfMasks => [.. LossProblems.OfMasks];
+
     public static TheoryData<string> OfBias => [.. LossProblems.Run.Where(name => LossSet.Case(name).Out64!.GradBias is not null)];
 
     [Fact]
@@ -20,7 +23,8 @@ public sealed class PairLossGoldenTests
 
         Assert.Equal(640, all.Length);
         Assert.All(LossProblems.LeftOut.Keys, key => Assert.Contains(all, golden => golden.Group == key || golden.Name == key));
-        Assert.Equal(all.Length - LossProblems.Run.Count, all.Count(golden => LossProblems.WhyLeftOut(golden) is not null));
+        Assert.Equal(all.Length - LossProblems.Run.Count - LossProblems.OfMasks.Count, all.Count(golden => LossProblems.WhyLeftOut(golden) is not null));
+        Assert.Equal(4, LossProblems.OfMasks.Count);
         Assert.Equal(492, LossProblems.Run.Count);
     }
 
@@ -35,6 +39,28 @@ public sealed class PairLossGoldenTests
     public void The_engine_is_the_peers(string name) =>
         AssertIsThePeers(LossSet.Case(name), problem => problem.SolveInFloat(),
             Tolerances.FurtherLossInFloat, Tolerances.FurtherGradientInFloat, Tolerances.LeastGradientInFloat);
+
+    [Theory]
+    [MemberData(nameof(OfMasks))]
+    public void The_reference_of_a_mask_is_the_peers(string name)
+    {
+        LossCase golden = LossSet.Case(name);
+        double[] queries = golden.Inputs.Emb.ToDoubles(), keys = golden.Inputs.RefEmb!.ToDoubles();
+        int count = golden.Inputs.Emb.Shape[0], keyCount = golden.Inputs.RefEmb.Shape[0], dimension = golden.Inputs.Emb.Shape[1];
+        PairKind[] pairs = [.. Enumerable.Range(0, count * keyCount).Select(i => (Query: i / keyCount, Key: i % keyCount)).Select(pair =>
+            pair.Key == pair.Query ? PairKind.Positive : pair.Key < count ? PairKind.Ignored : PairKind.Negative)];
+
+        double[] similarities = ReferenceSimilarity.Forward(queries, keys, dimension, normalize: true);
+        ReferenceResult result = ReferenceLoss.FromSimilarities(PairLossOptions.InfoNce(golden["temperature"]), similarities, pairs, count);
+        (double[] ofQueries, double[] ofKeys) = ReferenceSimilarity.Backward(queries, keys, dimension, normalize: true, result.SimilarityGradient);
+
+        Nearly.Equal(golden.Out64!.Loss, result.Loss, Tolerances.PeerInDouble * golden.Out64.Loss, "loss");
+        AssertGradient(golden.Out64.GradEmb!, ofQueries);
+        AssertGradient(golden.Out64.GradRef!, ofKeys);
+
+        static void AssertGradient(GoldenArray peer, double[] gradient) =>
+            Nearly.Equal(peer.ToDoubles(), gradient, Tolerances.PeerInDouble * Nearly.Largest(peer.ToDoubles()), "gradient");
+    }
 
     [Theory]
     [MemberData(nameof(OfBias))]
@@ -54,7 +80,7 @@ public sealed class PairLossGoldenTests
         _ => Tolerances.PeerInDouble,
     };
 
-    private static LossAnswer Solved(ManagedCircle.Reference.ReferenceResult result) =>
+    private static LossAnswer Solved(ReferenceResult result) =>
         new(new(result.Loss, result.QueryCount, result.ReferenceCount, result.ValidCount, result.NonzeroCount) { ScaleGradient = result.ScaleGradient },
             result.Losses, result.QueryGradient, result.ReferenceGradient);
 

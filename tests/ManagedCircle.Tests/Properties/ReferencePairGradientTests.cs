@@ -9,7 +9,7 @@ namespace ManagedCircle.Tests.Properties;
 /// <summary>The gradients of the reference's further losses against central differences of the loss.</summary>
 public sealed class ReferencePairGradientTests
 {
-    private const int CaseCount = 600;
+    private const int CaseCount = 400;
 
     [Fact]
     public void Gradients_are_central_differences()

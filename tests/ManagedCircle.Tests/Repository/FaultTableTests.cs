@@ -16,7 +16,8 @@ public sealed partial class FaultTableTests
     [Fact]
     public void Every_fault_is_in_the_table_once() =>
         Assert.Equal(
-            Kinds.Split(' ').SelectMany(last => Enumerable.Range(1, int.Parse(last.AsSpan(1), CultureInfo.InvariantCulture)).Select(number => $"{last[0]}{number}")),
+            Kinds.Split(' ').SelectMany(last => Enumerable.Range(1, int.Parse(last.AsSpan(1), CultureInfo.InvariantCulture))
+                .Select(number => $"{last[0]}{number}")),
             Rows().Select(row => row.Groups["id"].Value));
 
     [Fact]

@@ -80,7 +80,9 @@ internal static class Diagnosis
     private static bool IsOneConstant(CaseAnswers[] failed)
     {
         double[] off = [.. failed.SelectMany(item => item.Wrong.Select(quantity =>
-            Deviation.Of(item.Expected[quantity], item.Answers[quantity]).Worst is var worst ? item.Answers[quantity][worst] - item.Expected[quantity][worst] : 0))];
+            Deviation.Of(item.Expected[quantity], item.Answers[quantity]).Worst is var worst
+                ? item.Answers[quantity][worst] - item.Expected[quantity][worst]
+                : 0))];
         return off.Length >= 3 && off.Max() - off.Min() <= 0.1 * Math.Abs(off.Average());
     }
 
