@@ -1,4 +1,5 @@
 using ManagedCircle.Engine;
+using ManagedCircle.Kernels;
 
 namespace ManagedCircle;
 
@@ -45,6 +46,16 @@ public abstract class EmbeddingLoss : IDisposable
     public LossResult Forward(EmbeddingBatch queries, EmbeddingBatch references, Span<float> losses = default, QueryTerms terms = default) =>
         Run(queries, references, self: false, default, default, losses, terms);
 
+    /// <summary>Computes the loss of queries against a gallery: the bits of its rows as references, without the time to pack them.</summary>
+    /// <param name="queries">The queries.</param>
+    /// <param name="gallery">What they are compared with, packed for cosines where the loss normalises rows, for inner products where not.</param>
+    /// <param name="losses">Receives the loss of each query, unweighted, shape [queries.Count] ([1] for a whole-batch loss); empty to leave them out.</param>
+    /// <param name="terms">Weights and excluded references of the queries.</param>
+    /// <exception cref="ArgumentException">A shape or the measure does not match, spans overlap, or a row holds NaN or infinity.</exception>
+    /// <exception cref="InvalidOperationException">Another call changes the gallery.</exception>
+    public LossResult ForwardAgainst(EmbeddingBatch queries, Gallery gallery, Span<float> losses = default, QueryTerms terms = default) =>
+        Run(queries, gallery, default, losses, terms);
+
     /// <summary>Computes the loss of a batch against itself and its gradient.</summary>
     /// <param name="batch">The rows, each a query and a reference.</param>
     /// <param name="gradient">Receives the gradient with respect to the rows, laid out as they are; overwritten. It must not overlap them.</param>
@@ -76,6 +87,23 @@ public abstract class EmbeddingLoss : IDisposable
         return Run(queries, references, self: false, queryGradient, referenceGradient, losses, terms);
     }
 
+    /// <summary>Computes the loss of queries against a gallery, and the queries' gradient; the gallery's rows are constants.</summary>
+    /// <param name="queries">The queries.</param>
+    /// <param name="gallery">What they are compared with, packed for cosines where the loss normalises rows, for inner products where not.</param>
+    /// <param name="queryGradient">Receives the gradient with respect to the queries, laid out as they are; overwritten.</param>
+    /// <param name="losses">Receives the loss of each query, unweighted, shape [queries.Count] ([1] for a whole-batch loss); empty to leave them out.</param>
+    /// <param name="terms">Weights, upstream gradients and excluded references of the queries.</param>
+    /// <exception cref="ArgumentException">
+    /// A shape or the measure does not match, spans overlap, or a row holds NaN or infinity; the gradient is unchanged.
+    /// </exception>
+    /// <exception cref="InvalidOperationException">Another call changes the gallery.</exception>
+    public LossResult ForwardBackwardAgainst(
+        EmbeddingBatch queries, Gallery gallery, Span<float> queryGradient, Span<float> losses = default, QueryTerms terms = default)
+    {
+        ThrowIf.NotExtent(queryGradient, queries, nameof(queryGradient));
+        return Run(queries, gallery, queryGradient, losses, terms);
+    }
+
     /// <summary>Returns the workspace's memory; a second time does nothing. Using the loss afterwards is an error.</summary>
     /// <exception cref="InvalidOperationException">A call runs; nothing is returned.</exception>
     public void Dispose()
@@ -93,20 +121,7 @@ public abstract class EmbeddingLoss : IDisposable
     {
         using CallGuard.Call entered = guard.Enter(this);
         ThrowIf.Unlike(queries, references);
-        ThrowIf.NotTerms(terms, Description, queries.Count, references.Count, self);
-        bool whole = Description.OfBatch;
-        int count = whole ? 1 : queries.Count + (Description.BothDirections ? references.Count : 0);
-        ThrowIf.NotLength(losses.Length, count, nameof(losses), whole ? "a whole-batch loss" : "one per query", mayBeEmpty: true);
-        CallMemory memory = default;
-        memory.Writes(losses, nameof(losses));
-        memory.Writes(queryGradient, "the query gradient");
-        memory.Writes(referenceGradient, "the reference gradient");
-        memory.Reads(queries.Rows, "the queries");
-        memory.Reads(references.Rows, "the references");
-        memory.Reads(terms.Weights, "the weights");
-        memory.Reads(terms.Upstream, "the upstream gradient");
-        memory.Reads(terms.ExcludedReferences, "the excluded references");
-        return engine.Run(new LossCall
+        return Run(new LossCall
         {
             Queries = queries,
             References = references,
@@ -116,5 +131,40 @@ public abstract class EmbeddingLoss : IDisposable
             Losses = losses,
             Terms = terms,
         });
+    }
+
+    private LossResult Run(EmbeddingBatch queries, Gallery gallery, Span<float> queryGradient, Span<float> losses, QueryTerms terms)
+    {
+        using CallGuard.Call entered = guard.Enter(this);
+        ThrowIf.NotOfGallery(queries, gallery, Description);
+        using SharedGuard.Reading reading = gallery.Read(out PackedRows rows, out ReadOnlySpan<long> labels);
+        return Run(new LossCall
+        {
+            Queries = queries,
+            References = EmbeddingBatch.OfLabels(labels),
+            Packed = true,
+            Gallery = rows,
+            QueryGradient = queryGradient,
+            Losses = losses,
+            Terms = terms,
+        });
+    }
+
+    private LossResult Run(in LossCall call)
+    {
+        ThrowIf.NotTerms(call.Terms, Description, call.Queries.Count, call.References.Count, call.Self);
+        bool whole = Description.OfBatch;
+        int count = whole ? 1 : call.Queries.Count + (Description.BothDirections ? call.References.Count : 0);
+        ThrowIf.NotLength(call.Losses.Length, count, "losses", whole ? "a whole-batch loss" : "one per query", mayBeEmpty: true);
+        CallMemory memory = default;
+        memory.Writes(call.Losses, "losses");
+        memory.Writes(call.QueryGradient, "the query gradient");
+        memory.Writes(call.ReferenceGradient, "the reference gradient");
+        memory.Reads(call.Queries.Rows, "the queries");
+        memory.Reads(call.References.Rows, "the references");
+        memory.Reads(call.Terms.Weights, "the weights");
+        memory.Reads(call.Terms.Upstream, "the upstream gradient");
+        memory.Reads(call.Terms.ExcludedReferences, "the excluded references");
+        return engine.Run(call);
     }
 }

@@ -6,11 +6,11 @@ using static System.FormattableString;
 
 namespace ManagedCircle;
 
-/// <summary>References that are packed once and kept: rows to search among, each with a label.</summary>
+/// <summary>References that are packed once and kept: rows to search among or to compare queries with in a loss, each with a label.</summary>
 /// <remarks>
 /// <para>
-/// A search takes a gallery in place of rows and gives the same bits. Rows as they are have to be read, divided by their norm and brought into the order that a
-/// product reads them in, in every search; a gallery has that behind it, and a search of few queries takes about the time of reading it once.
+/// A search, or a loss, takes a gallery in place of rows and gives the same bits. Rows as they are have to be read, divided by their norm and brought into the
+/// order that a product reads them in, in every call; a gallery has that behind it, and a search of few queries takes about the time of reading it once.
 /// </para>
 /// <para>
 /// Adding, replacing and removing rows costs what those rows cost. A gallery holds <c>4 dimension + 8</c> bytes for each row, the dimension rounded up to a
@@ -130,10 +130,14 @@ public sealed class Gallery : IDisposable
     }
 
     /// <summary>The rows, while the reading lasts.</summary>
-    internal SharedGuard.Reading Read(out Kernels.PackedRows rows)
+    internal SharedGuard.Reading Read(out Kernels.PackedRows rows) => Read(out rows, out _);
+
+    /// <summary>The rows and their classes, while the reading lasts.</summary>
+    internal SharedGuard.Reading Read(out Kernels.PackedRows rows, out ReadOnlySpan<long> labels)
     {
         SharedGuard.Reading reading = guard.Read(this);
         rows = panels.Rows;
+        labels = panels.Labels;
         return reading;
     }
 

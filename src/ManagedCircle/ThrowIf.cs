@@ -478,6 +478,22 @@ internal static class ThrowIf
         }
     }
 
+    /// <summary>Throws if a loss cannot take a gallery as its references.</summary>
+    public static void NotOfGallery(EmbeddingBatch queries, Gallery gallery, LossDescription loss)
+    {
+        ArgumentNullException.ThrowIfNull(gallery);
+        if (queries.Dimension != gallery.Dimension && queries.Count > 0)
+        {
+            throw Argument($"queries have dimension {queries.Dimension}: expected {gallery.Dimension}, as the gallery has.", nameof(queries));
+        }
+
+        if (gallery.Measure == SimilarityMeasure.Cosine != loss.Normalize)
+        {
+            SimilarityMeasure expected = loss.Normalize ? SimilarityMeasure.Cosine : SimilarityMeasure.InnerProduct;
+            throw Argument($"gallery is packed for {gallery.Measure}: expected {expected}, as the loss has Normalize {loss.Normalize}.", nameof(gallery));
+        }
+    }
+
     /// <summary>Throws if an object that readers share is being changed, or is read while it is to change, or disposed.</summary>
     public static void NotSharable(object owner, bool inUse, bool disposed)
     {

@@ -28,10 +28,13 @@ public sealed class AllocationTests
     {
         ExecutionOptions execution = new() { Threads = threads, MaxKeptSimilarityBytes = maxKeptSimilarityBytes };
         using CircleLoss loss = new(CircleLossOptions.Paper with { IgnoreLabel = ignoreLabel }, execution);
+        using Gallery gallery = new(24);
+        gallery.Add(new RowMatrix(references.Batch.Rows, Count, 24, references.Batch.Stride));
 
         AssertAllocatesNothing(() =>
         {
             loss.Forward(batch.Batch, losses);
+            loss.ForwardBackwardAgainst(batch.Batch, gallery, gradient, losses);
             loss.ForwardBackward(batch.Batch, gradient, losses, new() { Weights = weights, Upstream = weights });
             loss.ForwardBackward(
                 batch.Batch, references.Batch, gradient, referenceGradient, losses, new() { Weights = weights, ExcludedReferences = excluded });

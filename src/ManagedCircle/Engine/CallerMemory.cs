@@ -1,9 +1,14 @@
+using ManagedCircle.Kernels;
+
 namespace ManagedCircle.Engine;
 
 /// <summary>The caller's memory, while a call of the loss has it pinned.</summary>
 internal unsafe struct CallerMemory
 {
     public float* QueryRows, ReferenceRows;
+
+    /// <summary>The references where they are a gallery, which is not the caller's memory but may change when the call ends, too.</summary>
+    public PackedRows Gallery;
 
     /// <summary>Numbers from one row to the next, in the gradient too.</summary>
     public nint QueryStride, ReferenceStride;

@@ -19,6 +19,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm>
             KeepsTotals = loss.KeepsTotals,
             BothDirections = loss.BothDirections,
             ScaleGradient = loss.CommonScale > 0 && caller.QueryGradient != null,
+            Packed = call.Packed,
             CodesLabels = !(LabelCodes.Fit(call.Queries) && LabelCodes.Fit(call.References)),
         };
         if (request != shape.Request)

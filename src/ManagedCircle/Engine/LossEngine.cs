@@ -15,6 +15,12 @@ internal ref struct LossCall
     /// <summary>Whether the references are the queries.</summary>
     public bool Self;
 
+    /// <summary>Whether the references are a gallery; then <see cref="References"/> are its labels alone.</summary>
+    public bool Packed;
+
+    /// <summary>Its rows, in panels.</summary>
+    public PackedRows Gallery;
+
     /// <summary>Receives the gradient of the queries (in a batch against itself the whole gradient); empty to leave it out.</summary>
     public Span<float> QueryGradient;
 
@@ -124,6 +130,7 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
             {
                 caller.QueryRows = queries;
                 caller.ReferenceRows = references;
+                caller.Gallery = call.Gallery;
                 caller.QueryStride = call.Queries.Stride;
                 caller.ReferenceStride = call.References.Stride;
                 caller.QueryGradient = queryGradient;
@@ -222,7 +229,15 @@ internal sealed unsafe partial class LossEngine<TSimd, TForm> : LossEngine
         packed.Count = pairs.Columns;
         packed.Panels = panels ? packed.Panels : null;
         packed.Slices = slices ? packed.Slices : null;
-        progress.Packing.Pack<TSimd>(ReferencesToPack(pairs.FirstColumn, packed), loss.Normalize, scratch.Tile);
+        if (shape.Request.Packed)
+        {
+            PanelCopy.Take<TSimd>(caller.Gallery, memory.ReferenceOrder, pairs.FirstColumn, ref packed);
+        }
+        else
+        {
+            progress.Packing.Pack<TSimd>(ReferencesToPack(pairs.FirstColumn, packed), loss.Normalize, scratch.Tile);
+        }
+
         return packed;
     }
 

@@ -181,7 +181,7 @@ internal unsafe struct LossScratch
 
             // Every tile adds to the same block of queries: a worker that made its product while the block is its own would have all others wait for it.
             bool apart = shape.Request.QueryGradient && shape.Workers > 1;
-            scratch.QuerySliceStride = shape.QueryCount * Layout.Pack;
+            scratch.QuerySliceStride = shape.RowBlock * Layout.Pack;
             scratch.QueryGradient = arena.Take<float>(apart ? scratch.QuerySliceStride * Layout.Blocks(shape.Dimension, Layout.Pack) : 0);
         }
 

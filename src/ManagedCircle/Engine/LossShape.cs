@@ -34,6 +34,9 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     /// <summary>Whether the gradient of the scale is asked for.</summary>
     public bool ScaleGradient { get; init; }
 
+    /// <summary>Whether the references are a gallery, which has them packed.</summary>
+    public bool Packed { get; init; }
+
     /// <summary>Whether a label does not fit in 32 bits, so that labels have codes.</summary>
     public bool CodesLabels { get; init; }
 
@@ -41,7 +44,7 @@ internal readonly record struct LossRequest(bool Self, int QueryCount, int Refer
     public bool Equals(LossRequest other) =>
         (Self, QueryCount, ReferenceCount, Dimension) == (other.Self, other.QueryCount, other.ReferenceCount, other.Dimension)
         && (GivenQueries, GivenReferences, Excludes, CodesLabels) == (other.GivenQueries, other.GivenReferences, other.Excludes, other.CodesLabels)
-        && (KeepsTotals, BothDirections, ScaleGradient) == (other.KeepsTotals, other.BothDirections, other.ScaleGradient)
+        && (KeepsTotals, BothDirections, ScaleGradient, Packed) == (other.KeepsTotals, other.BothDirections, other.ScaleGradient, other.Packed)
         && (QueryGradient, ReferenceGradient) == (other.QueryGradient, other.ReferenceGradient);
 
     public override int GetHashCode() => HashCode.Combine(QueryCount, ReferenceCount, Dimension, GivenQueries, GivenReferences);
@@ -105,8 +108,8 @@ internal readonly record struct LossShape
 
     public int Workers { get; }
 
-    /// <summary>Whether each tile packs its references for itself, in its worker's scratch: no other tile has them.</summary>
-    public bool PacksByTile => !Self && RowBlocks == 1;
+    /// <summary>Whether each tile packs its references for itself, in its worker's scratch: no other tile has them, or a gallery has done most of it.</summary>
+    public bool PacksByTile => Request.Packed || (!Self && RowBlocks == 1);
 
     /// <summary>Numbers of the similarities of all tiles.</summary>
     public long SimilaritiesSize => KeptRows * Layout.TileStride * (Self ? Schedule.Steps : (long)RowBlocks * ColumnBlocks);
@@ -116,5 +119,5 @@ internal readonly record struct LossShape
         (nint)(Self ? step : ((long)unit.RowBlock * ColumnBlocks) + unit.ColumnBlock) * KeptRows * Layout.TileStride;
 
     // Rows of a tile that is kept: of a single block those that its queries need, up to the four that kernels evaluate at once.
-    private int KeptRows => PacksByTile ? (QueryCount + 3) / 4 * 4 : RowBlock;
+    private int KeptRows => !Self && RowBlocks == 1 ? (QueryCount + 3) / 4 * 4 : RowBlock;
 }
