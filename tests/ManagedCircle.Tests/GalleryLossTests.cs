@@ -51,7 +51,7 @@ public sealed class GalleryLossTests
             Assert.Equal(expected, loss.ForwardBackwardAgainst(batch, gallery, gradient, losses, terms));
             Assert.Equal(expectedLosses, losses);
             Assert.Equal(expectedGradient, gradient);
-            Assert.Equal(expected, loss.ForwardAgainst(batch, gallery, forward, terms));
+            Assert.Equal(loss.Forward(batch, against, default, terms), loss.ForwardAgainst(batch, gallery, forward, terms));
             Assert.Equal(expectedLosses, forward);
         }
 
