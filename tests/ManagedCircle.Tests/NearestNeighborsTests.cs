@@ -193,16 +193,22 @@ public sealed class NearestNeighborsTests
     [Fact]
     public void More_queries_than_lists_have_room_for_search_in_turns()
     {
-        const int Queries = 260_000;
+        const int Queries = 260_000, AtOnce = 20_000;
         SimilarityProblem problem = new((Queries, 3, 2), seed: 9);
-        float[] matrix = Matrix(problem, SimilarityMeasure.Cosine);
-        int[] indices = new int[Queries], excluded = [.. Enumerable.Range(0, Queries).Select(static query => (query % 4) - 1)];
+        int[] indices = new int[Queries], expected = new int[Queries], excluded = [.. Enumerable.Range(0, Queries).Select(static query => (query % 4) - 1)];
         using NearestNeighbors search = new();
 
         search.Find(problem.QueryRows, problem.ReferenceRows, 1, indices, terms: new() { ExcludedReferences = excluded });
 
-        (int[] expected, _) = Sorted(matrix, Queries, 3, 1, (query, reference) => reference != excluded[query]);
-        Assert.Equal(expected, indices);
+        for (int first = 0; first < Queries; first += AtOnce)
+        {
+            RowMatrix some = new(problem.Queries.AsSpan(first * 2, AtOnce * 2), 2);
+            SearchTerms terms = new() { ExcludedReferences = excluded.AsSpan(first, AtOnce) };
+            search.Find(some, problem.ReferenceRows, 1, expected.AsSpan(first, AtOnce), terms: terms);
+        }
+
+        Assert.True(expected.AsSpan().SequenceEqual(indices));
+        Assert.All(indices.Zip(excluded).Take(1000), pair => Assert.NotEqual(pair.First, pair.Second));
         Assert.InRange(search.WorkspaceBytes, 0, 128 << 20);
     }
 
