@@ -29,6 +29,26 @@ public sealed class PairLossPropertyTests
         Assert.Equal(Enum.GetValues<LossReduction>(), reached.Select(options => options.Reduction).Distinct().Order());
     }
 
+    [Theory]
+    [InlineData(PairPooling.LogSumExp, LossLink.Softplus)]
+    [InlineData(PairPooling.LogSumExp, LossLink.Identity)]
+    [InlineData(PairPooling.Separate, LossLink.Softplus)]
+    [InlineData(PairPooling.SeparateByScale, LossLink.Softplus)]
+    [InlineData(PairPooling.Nearest, LossLink.Softplus)]
+    [InlineData(PairPooling.Mean, LossLink.Softplus)]
+    public void A_temperature_of_a_thousandth_stays_finite_and_right(PairPooling pooling, LossLink link)
+    {
+        // Opposite rows of one class, and one row under two labels: logits are up to 1000 either way.
+        PairLossOptions options = PairLossOptions.InfoNce(temperature: 0.001) with { Pooling = pooling, Link = link };
+        PairLossProblem problem = new(options, [1, 0, -1, 0, 1, 0, 0, 1, -1, 0, .6, .8], [1, 1, 2, 2, 3, 3]);
+
+        ReferenceResult expected = problem.SolveInDouble();
+        LossAnswer actual = problem.SolveInFloat();
+
+        Nearly.Equal(expected.Losses, actual.Losses, loss => 1e-6 * Math.Max(1000, Math.Abs(loss)), "losses");
+        Nearly.Equal(expected.QueryGradient, actual.QueryGradient, 1e-3 * Nearly.Largest(expected.QueryGradient), "gradient");
+    }
+
     private static void AssertIsTheReference(PairLossProblem problem)
     {
         ReferenceResult expected = problem.SolveInDouble();
