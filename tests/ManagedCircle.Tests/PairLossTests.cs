@@ -75,7 +75,10 @@ public sealed class PairLossTests
         ["SupCon, PyTorch Metric Learning"] = PairLossOptions.SupConPyTorchMetricLearning(),
         ["SupCon with margins, scales and a factor"] = PairLossOptions.SupCon() with
         {
-            PositiveScale = 6, PositiveMargin = 0.2, NegativeMargin = -0.1, Factor = 3,
+            PositiveScale = 6,
+            PositiveMargin = 0.2,
+            NegativeMargin = -0.1,
+            Factor = 3,
         },
         ["N-pair, TensorFlow Addons"] = PairLossOptions.NPairTensorFlowAddons(),
         ["MultiSimilarity"] = PairLossOptions.MultiSimilarity(),
@@ -86,7 +89,11 @@ public sealed class PairLossTests
         ["generalised lifted structure"] = PairLossOptions.GeneralizedLiftedCosine(),
         ["half the squared hinge, a wide range"] = new()
         {
-            PositiveScale = 3, NegativeScale = 90, NegativeMargin = 0.1, Link = LossLink.HalfSquaredHinge, Requires = RequiredPairs.Any,
+            PositiveScale = 3,
+            NegativeScale = 90,
+            NegativeMargin = 0.1,
+            Link = LossLink.HalfSquaredHinge,
+            Requires = RequiredPairs.Any,
         },
     };
 

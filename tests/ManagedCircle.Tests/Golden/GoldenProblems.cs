@@ -1,5 +1,4 @@
 using System.Text.Json;
-using ManagedCircle.Tests.Support;
 
 namespace ManagedCircle.Tests.Golden;
 

@@ -121,7 +121,10 @@ public static class LossProblems
         "pml/proxy_nca" => PairLossOptions.ProxyNcaPyTorchMetricLearning(golden["softmax_scale"]),
         "pml/generalized_lifted_cosine" => Softmax(1) with
         {
-            Link = LossLink.Hinge, PositiveMargin = golden["pos_margin"], NegativeMargin = golden["neg_margin"], Requires = RequiredPairs.Any,
+            Link = LossLink.Hinge,
+            PositiveMargin = golden["pos_margin"],
+            NegativeMargin = golden["neg_margin"],
+            Requires = RequiredPairs.Any,
         },
         "pml/arcface" => Arc(PositiveLogit.ArcThenLinear, golden["scale"], double.DegreesToRadians(golden["margin"])),
         "insightface/arcface" or "insightface/combined_arc" => Arc(PositiveLogit.ArcStraightThrough, golden["scale"], golden["margin_radians"]),
@@ -130,8 +133,11 @@ public static class LossProblems
         "pml/normalized_softmax" => PairLossOptions.NormFace(golden["temperature"]),
         "pml/proxy_anchor" or "proxyanchor/reference" => Softmax(golden["alpha"]) with
         {
-            PositiveMargin = golden["margin"], NegativeMargin = -golden["margin"],
-            Pooling = PairPooling.Separate, Requires = RequiredPairs.Any, Denominator = PairMeanDenominator.WithPositive,
+            PositiveMargin = golden["margin"],
+            NegativeMargin = -golden["margin"],
+            Pooling = PairPooling.Separate,
+            Requires = RequiredPairs.Any,
+            Denominator = PairMeanDenominator.WithPositive,
         },
         "openclip/clip" or "sbert/mnrl_symmetric" => PairLossOptions.Clip(golden["scale"]),
         "sbert/mnrl" => PairLossOptions.MultipleNegativesRanking(golden["scale"]),
@@ -152,14 +158,19 @@ public static class LossProblems
         "pml/ntxent_per_anchor" => Each(golden["temperature"]) with { Pooling = PairPooling.MeanOfEach },
         "pml/generalized_lifted" => Lifted(golden) with
         {
-            Pooling = PairPooling.LogSumExp, Link = LossLink.Hinge, Requires = RequiredPairs.Any, Denominator = PairMeanDenominator.All,
+            Pooling = PairPooling.LogSumExp,
+            Link = LossLink.Hinge,
+            Requires = RequiredPairs.Any,
+            Denominator = PairMeanDenominator.All,
         },
         "pml/lifted" => Lifted(golden),
         "tfa/lifted" => Lifted(golden) with { Normalize = false, PositiveMargin = 0, NegativeMargin = -golden["margin"] },
         "openclip/siglip" => Softmax(golden["scale"]) with
         {
-            PositiveMargin = -golden["bias"] / golden["scale"], NegativeMargin = -golden["bias"] / golden["scale"],
-            Pooling = PairPooling.Pairs, Requires = RequiredPairs.Any,
+            PositiveMargin = -golden["bias"] / golden["scale"],
+            NegativeMargin = -golden["bias"] / golden["scale"],
+            Pooling = PairPooling.Pairs,
+            Requires = RequiredPairs.Any,
         },
         "pml/contrastive_cosine" => Contrastive(PairMeasure.Similarity, golden["pos_margin"], golden["neg_margin"]),
         "pml/contrastive" => Contrastive(PairMeasure.Distance, -golden["pos_margin"], -golden["neg_margin"]),
@@ -174,7 +185,9 @@ public static class LossProblems
         "fastreid/triplet_hard" => Triplet(golden, PairMeasure.Distance) with { Normalize = false, Requires = RequiredPairs.Any },
         "tfsim/triplet" => Triplet(golden, PairMeasure.Similarity) with
         {
-            Pooling = golden.Text("negative") == "hard" ? PairPooling.Hardest : PairPooling.SemiHard, Normalize = false, Clamp = SimilarityClamp.AtMostOne,
+            Pooling = golden.Text("negative") == "hard" ? PairPooling.Hardest : PairPooling.SemiHard,
+            Normalize = false,
+            Clamp = SimilarityClamp.AtMostOne,
         },
         _ => throw new InvalidDataException($"{golden.Name}: nobody has said what it is, or that it is left out."),
     };

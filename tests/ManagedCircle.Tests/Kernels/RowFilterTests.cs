@@ -1,4 +1,3 @@
-using ManagedCircle.Kernels;
 using ManagedCircle.Tests.Support;
 using Xunit;
 

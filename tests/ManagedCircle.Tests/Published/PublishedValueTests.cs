@@ -1,5 +1,4 @@
 using ManagedCircle.Reference;
-using ManagedCircle.Tests.Support;
 using Xunit;
 
 namespace ManagedCircle.Tests.Published;

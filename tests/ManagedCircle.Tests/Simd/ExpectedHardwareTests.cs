@@ -1,5 +1,4 @@
 using System.Numerics;
-using ManagedCircle.Tests.Support;
 using Xunit;
 
 namespace ManagedCircle.Tests.Simd;

@@ -1,5 +1,5 @@
-using System.Runtime.CompilerServices;
 using System.Diagnostics;
+using System.Runtime.CompilerServices;
 using ManagedCircle.Kernels;
 using ManagedCircle.Simd;
 using Xunit;
@@ -226,8 +226,8 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
     public override void Scan(float* strip, int query, int rows, int reference, int columns, ref NearestLists lists) =>
             StripScan.Run<TSimd, NearestLists>(strip, query, rows, reference, columns, ref lists);
 
-        public override void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride) =>
-        TileCopy.StreamRows<TSimd>(source, sourceStride, rows, columns, destination, stride);
+    public override void StreamRows(float* source, nint sourceStride, int rows, int columns, float* destination, nint stride) =>
+    TileCopy.StreamRows<TSimd>(source, sourceStride, rows, columns, destination, stride);
 
     public override void Accumulate(bool bothEnds, in TilePairs pairs, in PairTerms terms, in RunningSums rows, in RunningSums columns) =>
         InForm(terms, new AccumulateCode(bothEnds, pairs, terms, rows, columns));
