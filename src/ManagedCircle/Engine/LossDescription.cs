@@ -1,3 +1,4 @@
+using System.Diagnostics;
 using ManagedCircle.Kernels;
 
 namespace ManagedCircle.Engine;
@@ -47,7 +48,7 @@ internal sealed record LossDescription(PairFormula Formula)
     public double CommonScale { get; init; }
 
     /// <summary>Whether the loss asks for the totals of positives.</summary>
-    public bool KeepsTotals => Finish.Pooling == PairPooling.Mean;
+    public bool KeepsTotals => Finish.Pooling == SumsPooling.Mean;
 
     /// <summary>Whether there is one loss for all queries.</summary>
     public bool OfBatch => Scope == LossScope.Batch;
@@ -57,7 +58,7 @@ internal sealed record LossDescription(PairFormula Formula)
     {
         PositiveScale = options.Gamma,
         NegativeScale = options.Gamma,
-        Finish = new LossFinish(options.Combination == LossCombination.Joint ? PairPooling.LogSumExp : PairPooling.Separate),
+        Finish = new LossFinish(options.Combination == LossCombination.Joint ? SumsPooling.Joint : SumsPooling.Separate),
         Factor = options.OutputScale == OutputScale.InverseGamma ? (float)(1 / options.Gamma) : 1,
         Scope = options.Scope,
         SelfDiagonal = options.SelfDiagonal,
@@ -77,7 +78,7 @@ internal sealed record LossDescription(PairFormula Formula)
         {
             PositiveScale = byScale ? 1 : options.PositiveScale,
             NegativeScale = byScale ? 1 : options.NegativeScale,
-            Finish = new LossFinish(options.Pooling, options.Link, options.Requires)
+            Finish = new LossFinish(PoolingOf(options.Pooling), LinkOf(options.Link), NeedsOf(options.Requires))
             {
                 PositiveFactor = byScale ? (float)(1 / options.PositiveScale) : 1,
                 NegativeFactor = byScale ? (float)(1 / options.NegativeScale) : 1,
@@ -119,7 +120,10 @@ internal sealed record LossDescription(PairFormula Formula)
         PositiveScale = options.PositiveScale,
         NegativeScale = options.NegativeScale + options.NegativeHardness,
         RaisesPositives = options.Pooling is PairPooling.Nearest or PairPooling.Mean,
-        PositiveLogit = options.PositiveLogit,
+        Arc = options.PositiveLogit == PositiveLogit.Linear ? default : new ArcMargin(
+            options.PositiveMargin,
+            linear: options.PositiveLogit == PositiveLogit.ArcThenLinear,
+            straightThrough: options.PositiveLogit == PositiveLogit.ArcStraightThrough),
         Circle = false,
         Attached = false,
         PositiveOptimum = 0,
@@ -136,6 +140,30 @@ internal sealed record LossDescription(PairFormula Formula)
         && options.PositiveScale == options.NegativeScale && options.Pooling != PairPooling.SeparateByScale
             ? options.PositiveScale
             : 0;
+
+    private static SumsPooling PoolingOf(PairPooling pooling) => pooling switch
+    {
+        PairPooling.LogSumExp => SumsPooling.Joint,
+        PairPooling.Separate or PairPooling.SeparateByScale => SumsPooling.Separate,
+        PairPooling.Nearest => SumsPooling.Nearest,
+        PairPooling.Mean => SumsPooling.Mean,
+        _ => throw new UnreachableException("The other ways of pooling were refused."),
+    };
+
+    private static SumsLink LinkOf(LossLink link) => link switch
+    {
+        LossLink.Softplus => SumsLink.Softplus,
+        LossLink.Identity => SumsLink.Identity,
+        LossLink.Hinge => SumsLink.Hinge,
+        _ => SumsLink.HalfSquaredHinge,
+    };
+
+    private static NeededPairs NeedsOf(RequiredPairs pairs) => pairs switch
+    {
+        RequiredPairs.PositiveAndNegative => NeededPairs.PositiveAndNegative,
+        RequiredPairs.Positive => NeededPairs.Positive,
+        _ => NeededPairs.Any,
+    };
 
     private static double Lowest(SimilarityClamp clamp) => clamp == SimilarityClamp.MinusOneToOne ? -1 : double.NegativeInfinity;
 

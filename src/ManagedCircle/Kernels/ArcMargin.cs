@@ -15,14 +15,17 @@ internal readonly struct ArcMargin
     private readonly float cosine, sine, end, offset;
     private readonly bool straightThrough;
 
-    public ArcMargin(PositiveLogit logit, double margin)
+    /// <summary>A margin m.</summary>
+    /// <param name="margin">In radians.</param>
+    /// <param name="linear">Whether s - m sin(m) takes the place of t beyond the angle pi - m.</param>
+    /// <param name="straightThrough">Whether the derivative counts as 1.</param>
+    public ArcMargin(double margin, bool linear, bool straightThrough)
     {
         IsUsed = true;
+        this.straightThrough = straightThrough;
         (cosine, sine) = ((float)Math.Cos(margin), (float)Math.Sin(margin));
-        straightThrough = logit == PositiveLogit.ArcStraightThrough;
 
         // Beyond the angle pi - m, where its cosine is below -cos(m).
-        bool linear = logit == PositiveLogit.ArcThenLinear;
         end = !linear || margin <= 0 ? float.NegativeInfinity : margin >= Math.PI ? float.PositiveInfinity : (float)-Math.Cos(margin);
         offset = (float)(margin * Math.Sin(margin));
     }

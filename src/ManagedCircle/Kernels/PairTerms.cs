@@ -41,8 +41,8 @@ internal readonly record struct PairFormula
     /// <summary>Whether the positives' sums are of e^-logit.</summary>
     public bool RaisesPositives { get; init; }
 
-    /// <summary>What takes the similarity's place in a positive's logit.</summary>
-    public PositiveLogit PositiveLogit { get; init; }
+    /// <summary>What takes the similarity's place in a positive's logit, if anything does; it has the positives' margin.</summary>
+    public ArcMargin Arc { get; init; }
 
     /// <summary>The clamp's lower end; -infinity for none.</summary>
     public required double Lowest { get; init; }
@@ -66,9 +66,8 @@ internal readonly struct PairTerms
         Linear = !formula.Circle;
         Attached = formula.Circle && formula.Attached;
         PositiveSign = formula.RaisesPositives ? 0f : -0f;
-        bool angles = formula.PositiveLogit != PositiveLogit.Linear;
-        Arc = angles ? new ArcMargin(formula.PositiveLogit, formula.PositiveMargin) : default;
-        double positiveMargin = angles ? 0 : formula.RaisesPositives ? -formula.PositiveMargin : formula.PositiveMargin;
+        Arc = formula.Arc;
+        double positiveMargin = Arc.IsUsed ? 0 : formula.RaisesPositives ? -formula.PositiveMargin : formula.PositiveMargin;
         Positive = new Side(formula.PositiveOptimum, positiveMargin, positiveScale);
         Negative = new Side(-formula.NegativeOptimum, -formula.NegativeMargin, scale);
         Clamps = double.IsInfinity(formula.Reach) || formula.Lowest > -formula.Reach || formula.Highest < formula.Reach;
@@ -83,11 +82,11 @@ internal readonly struct PairTerms
     // must stay a normal number. Where the positives' sums are of e^-logit, it is at least about one over the larger of both sums.
     private static (bool Narrow, float Exponent) NegativeRange(in PairFormula formula, double scale, double positiveScale)
     {
-        bool raises = formula.RaisesPositives, angles = formula.PositiveLogit != PositiveLogit.Linear;
+        bool raises = formula.RaisesPositives;
         (double lowest, double highest) = (Math.Max(formula.Lowest, -formula.Reach), Math.Min(formula.Highest, formula.Reach));
         bool circle = formula.Circle;
         (double least, double most) = Range(lowest, highest, formula.NegativeOptimum, formula.NegativeMargin, scale);
-        double positiveMargin = angles ? 0 : formula.PositiveMargin;
+        double positiveMargin = formula.Arc.IsUsed ? 0 : formula.PositiveMargin;
         (double leastPositive, double mostPositive) = raises
             ? Range(lowest, highest, 0, positiveMargin, positiveScale)
             : Range(-highest, -lowest, -formula.PositiveOptimum, -positiveMargin, positiveScale);

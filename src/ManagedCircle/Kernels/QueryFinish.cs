@@ -12,25 +12,6 @@ namespace ManagedCircle.Kernels;
 // Everything stays in base 2 as whole exponent + fraction in [-0.5, 0.5]: then z is exact to 1e-7 however large P and N are (they nearly cancel
 // where it matters), and a sigmoid far below the smallest float is still a coefficient m 2^e with m near 1.
 
-/// <summary>How the sums of a query become its loss.</summary>
-/// <param name="Pooling">How they are pooled.</param>
-/// <param name="Link">What the pooled logit becomes.</param>
-/// <param name="Requires">The pairs that a query needs.</param>
-internal readonly record struct LossFinish(PairPooling Pooling, LossLink Link = LossLink.Softplus, RequiredPairs Requires = RequiredPairs.PositiveAndNegative)
-{
-    /// <summary>What the two parts of a separate loss are multiplied by.</summary>
-    public float PositiveFactor { get; init; } = 1;
-
-    /// <inheritdoc cref="PositiveFactor"/>
-    public float NegativeFactor { get; init; } = 1;
-
-    /// <summary>The scale and the margin of positives.</summary>
-    public float PositiveScale { get; init; }
-
-    /// <inheritdoc cref="PositiveScale"/>
-    public float PositiveMargin { get; init; }
-}
-
 /// <summary>From the sums of each query to its loss, and to the coefficients of its pairs' gradients.</summary>
 internal static unsafe class QueryFinish
 {
@@ -58,8 +39,8 @@ internal static unsafe class QueryFinish
             TSimd noPositive = TSimd.Equal(positive, default), noNegative = TSimd.Equal(negative, default);
             TSimd invalid = finish.Requires switch
             {
-                RequiredPairs.PositiveAndNegative => noPositive | noNegative,
-                RequiredPairs.Positive => noPositive,
+                NeededPairs.PositiveAndNegative => noPositive | noNegative,
+                NeededPairs.Positive => noPositive,
                 _ => noPositive & noNegative,
             };
             TSimd positiveFraction = TSimd.AndNot(Logarithm.Base2(positive, out TSimd positiveInteger), noPositive);
@@ -71,24 +52,24 @@ internal static unsafe class QueryFinish
             TSimd loss, ofPositives, ofNegatives, positiveShift, negativeShift;
             switch (finish.Pooling)
             {
-                case PairPooling.LogSumExp:
+                case SumsPooling.Joint:
                     loss = Linked(finish.Link, positiveInteger + negativeInteger, positiveFraction + negativeFraction, out ofPositives, out positiveShift);
                     (ofNegatives, negativeShift) = (ofPositives, positiveShift);
                     break;
 
-                case PairPooling.Nearest:
+                case SumsPooling.Nearest:
                     loss = Linked(finish.Link, negativeInteger - positiveInteger, negativeFraction - positiveFraction, out ofNegatives, out negativeShift);
                     (ofPositives, positiveShift) = (ofNegatives ^ TSimd.Broadcast(-0f), negativeShift);
                     break;
 
-                case PairPooling.Mean:
+                case SumsPooling.Mean:
                     TSimd exponent = TSimd.Select(noNegative, positiveExponent, TSimd.Max(positiveExponent, negativeExponent));
                     TSimd sum = TSimd.Scale(positive, positiveExponent - exponent) + TSimd.Scale(negative, negativeExponent - exponent);
                     TSimd number = TSimd.Load(totals.Counts + i);
                     TSimd mean = TSimd.Load(totals.Similarities + i) / number - TSimd.Broadcast(finish.PositiveMargin);
                     TSimd rest = TSimd.MultiplyAdd(
                         positiveInteger + positiveFraction, TSimd.Broadcast(NaturalLogOf2), mean * TSimd.Broadcast(-finish.PositiveScale));
-                    loss = Linked(LossLink.Softplus, negativeInteger - positiveInteger, negativeFraction - positiveFraction, out _, out _);
+                    loss = Linked(SumsLink.Softplus, negativeInteger - positiveInteger, negativeFraction - positiveFraction, out _, out _);
                     loss = TSimd.AndNot(loss, noNegative) + TSimd.AndNot(rest, TSimd.Equal(number, TSimd.Broadcast(1f)));
                     (ofPositives, positiveShift) = (positive / sum, positiveExponent - exponent);
                     (ofNegatives, negativeShift) = (negative / sum, negativeExponent - exponent);
@@ -124,21 +105,21 @@ internal static unsafe class QueryFinish
 
     // The link of z = integer + fraction in base 2, and its derivative by z.
     [MethodImpl(MethodImplOptions.AggressiveInlining)]
-    private static TSimd Linked<TSimd>(LossLink link, TSimd integer, TSimd fraction, out TSimd derivative, out TSimd shift)
+    private static TSimd Linked<TSimd>(SumsLink link, TSimd integer, TSimd fraction, out TSimd derivative, out TSimd shift)
         where TSimd : unmanaged, ISimd<TSimd>
     {
-        if (link == LossLink.Softplus)
+        if (link == SumsLink.Softplus)
         {
             TSimd carry = TSimd.Round(fraction);
             return Softplus(integer + carry, fraction - carry, out derivative, out shift);
         }
 
         TSimd z = (integer + fraction) * TSimd.Broadcast(NaturalLogOf2), one = TSimd.Broadcast(1f);
-        TSimd above = link == LossLink.Identity ? TSimd.Equal(default, default) : TSimd.LessThan(default, z);
+        TSimd above = link == SumsLink.Identity ? TSimd.Equal(default, default) : TSimd.LessThan(default, z);
         shift = default;
         z &= above;
-        derivative = link == LossLink.HalfSquaredHinge ? z : one & above;
-        return link == LossLink.HalfSquaredHinge ? z * z * TSimd.Broadcast(0.5f) : z;
+        derivative = link == SumsLink.HalfSquaredHinge ? z : one & above;
+        return link == SumsLink.HalfSquaredHinge ? z * z * TSimd.Broadcast(0.5f) : z;
     }
 
     /// <summary>Adds the pair of each row with itself to its positives, <paramref name="times"/> times, and to their totals where there are any.</summary>

@@ -296,7 +296,7 @@ internal sealed unsafe class KernelsAtWidth<TSimd> : KernelsAtWidth
 
     public override void LossesAndCoefficients(in RunningSums sums, int count, bool joint, float* losses, in PairCoefficients coefficients) =>
         QueryFinish.LossesAndCoefficients<TSimd>(
-            sums, default, count, new LossFinish(joint ? PairPooling.LogSumExp : PairPooling.Separate), losses, null, coefficients);
+            sums, default, count, new LossFinish(joint ? SumsPooling.Joint : SumsPooling.Separate), losses, null, coefficients);
 
     public override void Scale(in PairCoefficients coefficients, int count, in PairTerms terms, float factor, float* factors) =>
         PairCoefficients.Scale<TSimd>(coefficients, count, terms, factor, factor, factors);
