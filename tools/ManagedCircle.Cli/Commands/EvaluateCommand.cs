@@ -10,6 +10,15 @@ namespace ManagedCircle.Cli.Commands;
 /// <summary><c>mcircle evaluate</c>: how well embeddings find others of their class, in the measures that papers report.</summary>
 internal static class EvaluateCommand
 {
+    // Progress is shown for each query; a search tells of many at once.
+    private static Action<int> OneByOne(Action done) => count =>
+    {
+        for (int query = 0; query < count; query++)
+        {
+            done();
+        }
+    };
+
     private static readonly ImmutableArray<int> DefaultRanks = [1, 2, 4, 8];
 
     private static readonly Option<string> Embeddings =
@@ -60,8 +69,8 @@ internal static class EvaluateCommand
         ExecutionOptions execution = new() { Threads = command.GetValue(Threads) ?? 1 };
         int neighbors = command.GetValue(Neighbors) ?? Math.Max(ranks.Max(), LargestR(queries, references));
         RetrievalMeasures measures = Terminal.ShowProgress(command.InvocationConfiguration.Error, "search", queries.Count, done => references is null
-            ? RetrievalMeasures.Of(BatchOf(queries), neighbors, measure, execution, Retrieval.Parts(done))
-            : RetrievalMeasures.Of(BatchOf(queries), BatchOf(references), neighbors, measure, execution, Retrieval.Parts(done)));
+            ? RetrievalMeasures.Of(BatchOf(queries), neighbors, measure, execution, OneByOne(done))
+            : RetrievalMeasures.Of(BatchOf(queries), BatchOf(references), neighbors, measure, execution, OneByOne(done)));
         EvaluationReport report = new(
             measures.QueryCount,
             measures.LoneQueryCount,

@@ -165,7 +165,7 @@ internal static class TrainCommand
 
     private static RetrievalResult Measure(ParseResult command, string representation, LabeledRows rows)
     {
-        Retrieval retrieval = Phase(command, $"retrieval, {representation}", rows.Count, done => Retrieval.Measure(rows, done));
+        Retrieval retrieval = Phase(command, $"retrieval, {representation}", Retrieval.Parts(rows.Count), done => Retrieval.Measure(rows, done));
         return new RetrievalResult(representation, rows.Dimension, retrieval.RecallAt1, retrieval.MapAtR);
     }
 
