@@ -441,13 +441,7 @@ public sealed class CrossBatchMemory
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static CrossBatchMemory Load(string path)
     {
-        // Devices and pipes have no length. Opening a pipe that nobody writes to would wait for ever.
-        if (new FileInfo(ReplacedFile.RealPath(path)) is { Exists: true, Length: 0 })
-        {
-            throw new InvalidDataException(Invariant($"{path} is empty, a device or a pipe: expected a file that Save wrote."));
-        }
-
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = ReplacedFile.OpenRead(path);
         return LoadToEnd(stream);
     }
 

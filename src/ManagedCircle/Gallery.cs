@@ -331,11 +331,14 @@ public sealed class Gallery : IDisposable
 
     /// <summary>Reads a gallery that <see cref="Save(string)"/> wrote.</summary>
     /// <param name="path">The file.</param>
-    /// <exception cref="InvalidDataException">It is no such gallery, is of another version, is cut short, goes on after its end, or was altered.</exception>
+    /// <exception cref="InvalidDataException">
+    /// It is no such gallery, is of another version, is cut short, goes on after its end, or was altered; or is a device or a pipe, which
+    /// <see cref="Load(Stream)"/> reads.
+    /// </exception>
     /// <exception cref="IOException">The file cannot be read.</exception>
     public static Gallery Load(string path)
     {
-        using FileStream stream = File.OpenRead(path);
+        using FileStream stream = ReplacedFile.OpenRead(path);
         Gallery gallery = Load(stream);
         if (stream.ReadByte() < 0)
         {

@@ -97,6 +97,18 @@ internal sealed class ReplacedFile : IDisposable
         }
     }
 
+    /// <summary>Opens a file that was written so.</summary>
+    /// <exception cref="InvalidDataException">It is empty, a device or a pipe.</exception>
+    /// <exception cref="IOException">It cannot be read.</exception>
+    public static FileStream OpenRead(string path)
+    {
+        // Devices and pipes have no length. Opening a pipe that nobody writes to would wait for ever.
+        ArgumentException.ThrowIfNullOrEmpty(path);
+        return new FileInfo(RealPath(path)) is { Exists: true, Length: 0 }
+            ? throw new InvalidDataException(Invariant($"{path} is empty, a device or a pipe: expected a file that Save wrote."))
+            : File.OpenRead(path);
+    }
+
     /// <summary>The full path without links, of a file that need not be there.</summary>
     public static string RealPath(string path) => RealPath(Path.TrimEndingDirectorySeparator(Path.GetFullPath(path)), 0);
 

@@ -68,6 +68,8 @@ public sealed class SavedMemoryTests : IDisposable
         {
             Assert.Equal($"{path} is empty, a device or a pipe: expected a file that Save wrote.",
                 Assert.Throws<InvalidDataException>(() => CrossBatchMemory.Load(path)).Message);
+            Assert.Equal($"{path} is empty, a device or a pipe: expected a file that Save wrote.",
+                Assert.Throws<InvalidDataException>(() => Gallery.Load(path)).Message);
         }
 
         Assert.Throws<UnauthorizedAccessException>(() => CrossBatchMemory.Load(directory["directory"]));
